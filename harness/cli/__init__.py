@@ -1,0 +1,51 @@
+"""The command line: one small file a sub-command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from harness.cli import check, describe, doctor, listing, predict, report, run
+from harness.errors import UserError
+
+app = typer.Typer(
+    name="harness",
+    help="Run, check and trust whole-body pose results: the paper's tables, published and measured side by side.",
+    epilog="Example: harness run table_s2",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run, report, listing, describe, doctor, predict, check):
+    app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.command)
+
+
+def version_callback(asked: bool) -> None:
+    """Print the version and stop."""
+    if asked:
+        from harness import __version__
+
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=version_callback, is_eager=True,
+                                      help="Print the version and exit.")) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on standard error and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"harness: error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("harness: interrupted; the same command continues where it was", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `harness list models | head -1`
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""`harness run`."""
+
+from __future__ import annotations
+
+import typer
+
+NAME = "run"
+EXAMPLE = "harness run table_s2 --profile smoke --rows hrnet_w48,tcformer_large"
+
+
+def command(
+    table: str = typer.Argument(help="a table's name; `harness list tables` shows them"),
+    profile: str = typer.Option("demo", help="what to run and at which size; `harness list profiles`"),
+    data: str | None = typer.Option(None, help="data set to train and evaluate on, instead of the profile's"),
+    data_root: str | None = typer.Option(None, help="folder of that data set"),
+    rows: str | None = typer.Option(None, help="only these rows, comma-separated; openmmlab:<config> adds one"),
+    boxes: str | None = typer.Option(None, help="person boxes: gt, detector, or a file of detections"),
+    weights: list[str] = typer.Option([], help="ROW=FILE: evaluate these weights, train nothing"),
+    init: list[str] = typer.Option([], help="ROW=FILE: start the training from these weights"),
+    eval_data: str | None = typer.Option(None, help="evaluate on another data set of the same layout"),
+    eval_data_root: str | None = typer.Option(None, help="folder of the evaluation data set"),
+    eval_split: str | None = typer.Option(None, help="NAME, FIRST:LAST or NAME[FIRST:LAST] of the images"),
+    device: str = typer.Option("auto", help="auto, cpu or cuda"),
+    seed: int = typer.Option(0, help="seed of initial weights, order and augmentation", min=0),
+    results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="folder for all that a run leaves"),
+    settings: list[str] = typer.Option([], "--set", help="section.name=value: change one setting of the protocol"),
+    dry_run: bool = typer.Option(False, "--dry-run", help="print the plan and run nothing"),
+    fresh: bool = typer.Option(False, "--fresh", help="run again what is done; old records are set aside"),
+    stale: bool = typer.Option(False, "--stale", help="run again the rows whose code has changed"),
+    json_output: bool = typer.Option(False, "--json", help="print the table as JSON instead"),
+) -> None:
+    """Make a table: run every row that has no record yet, then print published and measured side by side."""
+    from harness.cli import planned
+    from harness.plan import Options, make_plan, parse_assignments
+
+    plan = make_plan(table, Options(
+        profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
+        weights=parse_assignments(weights, "--weights"), init=parse_assignments(init, "--init"),
+        eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split, device=device, seed=seed,
+        results=results, settings=tuple(settings),
+    ))
+    if dry_run:
+        planned.show(plan)
+        return
+    from harness.cli.progress import RunDisplay
+    from harness.report import show_plan_report
+    from harness.run import run_plan
+
+    with RunDisplay(plan) as display:
+        outcome = run_plan(plan, fresh, stale, display)
+    show_plan_report(plan, json_output)
+    bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
+    if bad:
+        typer.echo(f"harness: error: {len(bad)} row(s) failed: {', '.join(bad)}", err=True)
+        raise typer.Exit(1)
+
+
+def _split(rows: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in rows.split(",") if name.strip()) if rows else ()

@@ -1,0 +1,1 @@
+"""Data sets: one columnar form for all of them, crops and augmentation, and the synthetic people."""

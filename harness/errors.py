@@ -1,0 +1,22 @@
+"""Errors that are the user's to mend: shown as one line, without a traceback, with a non-zero exit."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in what the user gave. The message names the value, the place and the choices."""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
+    """The error for a name that is not there: nearest names first, then all of them."""
+    choices = list(choices)
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    text = f"unknown {kind} '{name}'"
+    if near:
+        text += f"; did you mean {' or '.join(near)}?"
+    listed = ", ".join(choices[:40]) + (", ..." if len(choices) > 40 else "")
+    text += f" (choices: {listed})" if choices else " (there are none)"
+    return UserError(f"{text} {hint}".rstrip())

@@ -1,0 +1,344 @@
+"""One job from top to bottom: data, network, training, prediction, scores, profile, record.
+
+Run as `python -m harness.job FOLDER RESULTS`, a fresh process for each row; the folder holds job.json.
+With `--train-only`, as each of several processes that a launcher starts, it trains and writes no record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.files import read_json, sha256_file
+from harness.hardware import cuda_device_count, machine
+from harness.layout import load_layout
+from harness.plan import Job
+from harness.protocol import make_protocol
+from harness.record import RowFolder, code_hash, now, provenance, training_path, write_failure, write_record
+from harness.registry import build_model, model_spec
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+    from harness.data.types import Predictions, Split
+    from harness.layout import Layout
+    from harness.protocol import Protocol
+    from harness.scoring import Scored
+    from harness.training.checkpoints import TrainingFolder
+
+PROGRESS = "HARNESS_PROGRESS_FD"
+"""Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
+BOOTSTRAP = 200
+"""Resamples of the interval that a record carries."""
+
+Tell = Callable[..., None]
+
+
+def training_folder(results: Path, job: Job) -> TrainingFolder:
+    """The checkpoints of a job's training."""
+    from harness.training.checkpoints import TrainingFolder
+
+    return TrainingFolder(training_path(results, job))
+
+
+def prepare_torch(job: Job) -> None:
+    """Make results repeatable: seeds, deterministic algorithms, fixed convolution algorithms."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    import cv2
+    import torch
+
+    torch.manual_seed(job.seed)
+    torch.use_deterministic_algorithms(True, warn_only=job.device == "cuda")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    torch.backends.cudnn.benchmark = False
+    cv2.setNumThreads(0)
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device cuda was planned, but torch cannot use it here; `harness doctor` says why")
+
+
+def evaluate_predictions(predictions: Predictions, split: Split, layout: Layout, protocol: Protocol
+                         ) -> tuple[dict[str, Any], Scored]:
+    """Rescore, suppress, score: metrics of every part, and the scored people."""
+    from harness.inference.nms import select
+    from harness.scoring import Scored, score
+
+    kept, scores = select(predictions, layout, protocol)
+    scored = Scored(image_id=predictions.image_id[kept], keypoints=predictions.keypoints[kept], score=scores)
+    return score(split.people, scored, layout, split.images.id), scored
+
+
+def intervals_of(scored: Scored, split: Split, layout: Layout, seed: int) -> dict[str, Any]:
+    """Percentile intervals of AP and AR of every part, from resampling the images."""
+    import numpy as np
+
+    from harness.scoring import bootstrap
+
+    level = 0.95
+    parts = bootstrap(split.people, scored, layout, split.images.id, rng=np.random.default_rng(seed),
+                      resamples=BOOTSTRAP, level=level)
+    return {"parts": {part: {m: [i.low, i.high] if i else None for m, i in metrics.items()}
+                      for part, metrics in parts.items()},
+            "level": level, "method": "image bootstrap", "resamples": BOOTSTRAP}
+
+
+def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
+          ) -> dict[str, Any]:
+    """Train the network, or take the finished training of the same content; returns the training's result."""
+    from harness.data.coco import trainable
+    from harness.data.crops import TrainCrops
+    from harness.training.loop import Setting, fit, make_accelerator
+    from harness.weights import read_checkpoint
+
+    assert job.train is not None
+    spec = model_spec(job.model, job.model_args)
+    folder = training_folder(results, job)
+    identity = {"key": job.train_key, "code": code_hash(spec.package)}
+    finished = folder.finished()
+    if finished is not None and finished["identity"]["key"] == job.train_key:
+        model.load_state_dict(read_checkpoint(folder.final)["model"])
+        say(f"training already done: {folder.path}")
+        return finished
+    data = job.train.open()
+    people = trainable(data.people, data.images).nonzero()[0]
+    if len(people) == 0:
+        raise UserError(f"data set {job.train.title}: no person passes the training filter")
+    accelerator = make_accelerator(job.device, protocol.train.precision)
+    model.to(accelerator.device)
+
+    def whole_ap(network: torch.nn.Module) -> float:
+        predictions = predict_split(network, job, protocol, evaluation, lambda *a, **k: None, accelerator)[0]
+        parts = evaluate_predictions(predictions, evaluation, evaluation.layout, protocol)[0]
+        return parts["wholebody" if "wholebody" in parts else "body"]["AP"] or 0.0
+
+    meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
+            "title": job.title, "status": job.status}
+    return fit(model, TrainCrops(data, people, protocol, job.seed),
+               Setting(protocol, job.seed, meta, spec.channels_last, identity), folder, accelerator,
+               progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
+               evaluate=whole_ap, say=say)
+
+
+def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell,
+                  accelerator: Accelerator | None = None) -> tuple[Predictions, dict[str, Any]]:
+    """Predict every box of a split; with several processes, each takes whole batches and all get the result."""
+    from harness.inference.boxes import test_boxes
+    from harness.inference.predict import merge, predict
+
+    boxes = test_boxes(split, protocol.test)
+    part = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
+    predictions, info = predict(model, split, boxes, protocol, job.device, part=part,
+                                progress=lambda done, total: tell("predict", done, total, f"of {part[1]} shares"
+                                                                  if part[1] > 1 else ""))
+    if part[1] > 1:
+        from accelerate.utils import gather_object
+
+        return merge(gather_object([(predictions, info)]))
+    return predictions, info
+
+
+def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
+    """Train in several processes, one for each GPU, and wait. Raises UserError where they fail."""
+    import subprocess
+
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
+               "-m", "harness.job", str(folder.path), str(results), "--train-only"]
+    if subprocess.run(command).returncode != 0:
+        raise UserError(f"training in {processes} processes failed; see {folder.log}")
+
+
+def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: bool = False) -> dict[str, Any]:
+    """Run a row and return its record (without schema). Raises UserError for what the user can mend."""
+    prepare_torch(job)
+    import torch
+
+    from harness.inference.store import save_predictions
+    from harness.weights import load_initial, load_weights
+
+    seconds: dict[str, float] = {}
+    clock = _Clock(seconds)
+    layout = load_layout(job.layout)
+    protocol = make_protocol(job.protocol, str(folder.job))
+    spec = model_spec(job.model, job.model_args)
+    notes = list(job.notes)
+
+    tell("data", 0, 1, job.evaluate.title)
+    evaluation = job.evaluate.open()
+    clock("open_data")
+    model = build_model(spec, layout.size)
+    if job.weights:
+        load_weights(model, spec, Path(job.weights))
+    elif job.init:
+        fresh = load_initial(model, spec, Path(job.init))
+        notes.append(f"started from {Path(job.init).name}; {len(fresh)} keys of neck and head start fresh")
+    result: dict[str, Any] = {}
+    if job.train is not None and not job.weights:
+        processes = min(protocol.train.processes, cuda_device_count()) if job.device == "cuda" else 1
+        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
+            launch_training(folder, results, processes)
+        result = train(job, protocol, model, results, tell, evaluation)
+        wanted, used = protocol.train.processes, result["processes"]
+        if used != wanted:
+            notes.append(f"trained in {used} process(es) for {wanted} in the protocol: "
+                         f"{used * protocol.train.batch_size} people a step, not {wanted * protocol.train.batch_size}")
+        notes += [f"training: {line}" for line in result["broken_images"]]
+    if train_only:
+        return {}
+    clock("train")
+
+    model.to(job.device).eval()
+    if spec.channels_last:
+        model.to(memory_format=torch.channels_last)
+    predictions, info = predict_split(model, job, protocol, evaluation, tell)
+    save_predictions(folder.predictions, predictions)
+    notes += [f"evaluation: {line}" for line in info["notes"]]
+    clock("predict")
+    tell("score", 0, 1, "")
+    metrics, scored = evaluate_predictions(predictions, evaluation, layout, protocol)
+    intervals = intervals_of(scored, evaluation, layout, job.seed)
+    clock("score")
+    tell("profile", 0, 1, "")
+    cost, speed = profile(model, job, protocol, evaluation)
+    clock("profile")
+
+    weights_file = Path(job.weights) if job.weights else training_folder(results, job).final
+    missing = job.evaluate.spec.missing_parts
+    return {
+        "key": job.key, "table": job.table, "profile": job.profile, "row": job.row, "title": job.title,
+        "status": job.status, "created": now(),
+        "model": {"name": job.model, "title": spec.title, "args": job.model_args, **cost},
+        "protocol": job.protocol, "seed": job.seed, "device": job.device, "hashes": job.hashes,
+        "data": {"train": _described(job.train, None, result), "eval": {
+            **_described(job.evaluate, evaluation, {}), "layout": layout.name, "boxes": protocol.test.boxes,
+            "missing_parts": missing}},
+        "weights": {"init": job.init, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "metrics": {"parts": metrics}, "intervals": intervals, "notes": notes,
+        "training": {k: result[k] for k in ("history", "best", "steps", "people", "processes") if k in result},
+        "predictions": folder.predictions.name,
+        "code": {"hash": code_hash(spec.package),
+                 "training_hash": result["identity"]["code"] if result else None, **provenance()},
+        "machine": machine(),
+        "times": {**{f"{phase}_s": round(value, 3) for phase, value in seconds.items()},
+                  "training_s": round(result["seconds"], 1) if result else None, **speed},
+        "memory": {"peak_bytes": _peak(job)},
+    }
+
+
+def profile(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split) -> tuple[dict, dict]:
+    """Operations of one pass, and the network's throughput on real crops."""
+    import torch
+
+    from harness.data.targets import normalise
+    from harness.inference.boxes import test_boxes
+    from harness.inference.predict import first_batch
+    from harness.profiling.operations import count_operations
+    from harness.profiling.throughput import images_per_second
+
+    crop = protocol.crop
+    cost = count_operations(model, crop.width, crop.height)
+    images = normalise(torch.as_tensor(first_batch(split, test_boxes(split, protocol.test), protocol)).to(job.device))
+    if model_spec(job.model, job.model_args).channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    rate = images_per_second(model, images, 2 if protocol.test.flip else 1)
+    return ({"parameters": cost.parameters, "gmacs": cost.macs / 1e9, "gmacs_counted_share": cost.counted_share,
+             "gmacs_uncounted": cost.uncounted},
+            {"images_per_second": round(rate, 2), "batch_size": len(images), "device": job.device,
+             "precision": "fp32"})
+
+
+def _peak(job: Job) -> int:
+    from harness.profiling.throughput import peak_bytes
+
+    return peak_bytes(job.device)
+
+
+def _described(reference: Any, split: Split | None, result: dict[str, Any]) -> dict[str, Any] | None:
+    if reference is None:
+        return None
+    facts = {"dataset": reference.dataset, "split": reference.split, "title": reference.title, "root": reference.root,
+             "options": reference.options, "range": [reference.first, reference.last]}
+    if split is not None:
+        facts |= {"images": len(split.images), "people": len(split.people)}
+    elif "people" in result:
+        facts |= {"people": result["people"]}
+    return facts
+
+
+class _Clock:
+    """Writes the seconds since its last call under a name."""
+
+    def __init__(self, into: dict[str, float]) -> None:
+        self.into, self.last = into, time.monotonic()
+
+    def __call__(self, name: str) -> None:
+        current = time.monotonic()
+        self.into[name], self.last = current - self.last, current
+
+
+def say(text: str) -> None:
+    """A line of the row's log."""
+    print(text, flush=True)
+
+
+def teller() -> Tell:
+    """A function that reports progress to the runner, where one listens."""
+    descriptor = os.environ.get(PROGRESS)
+    if not descriptor:
+        return lambda *a: None
+    pipe = os.fdopen(int(descriptor), "w", buffering=1)
+
+    def tell(phase: str, done: int, total: int, text: str = "") -> None:
+        try:
+            pipe.write(json.dumps({"phase": phase, "done": done, "total": total, "text": text}) + "\n")
+        except OSError:  # the runner is gone; whether to end is the signal's business, not ours
+            return
+
+    return tell
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to terminate this process when its parent ends: a killed run leaves no training behind."""
+    import ctypes
+
+    with_set = getattr(ctypes.CDLL(None), "prctl", None)
+    if with_set is not None:
+        with_set(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG, see prctl(2)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of a folder: 0 and a record, or 1 and a failure with its reason."""
+    folder, results = RowFolder(Path(arguments[0])), Path(arguments[1])
+    train_only = "--train-only" in arguments
+    end_with_parent()
+    job = Job.from_json(read_json(folder.job))
+    try:
+        record = run_job(job, folder, results, teller(), train_only)
+        if not train_only:
+            write_record(folder, record)
+    except UserError as error:
+        say(f"error: {error}")
+        if not train_only:
+            write_failure(folder, job, str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the same command continues from the last checkpoint")
+        return 130
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc(file=sys.stdout)
+        if not train_only:
+            write_failure(folder, job, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""A layout: the key points of a data set, their parts, sigmas and mirror images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, unknown
+from harness.files import read_yaml, specs_dir
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HAND = "hand"
+"""Not a part of its own: the mean of left and right hand, AP and AR apart (COCO-WholeBody issue 38)."""
+
+REPORTED_PARTS = ("body", "foot", "face", "lefthand", "righthand", HAND, "wholebody")
+"""Every part a record reports, in the order of the tables; a layout may have fewer."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of key points `start:stop` and the JSON fields that hold its points and its score."""
+
+    start: int
+    stop: int
+    points: str | None
+    score: str
+
+    @property
+    def slice(self) -> slice:
+        """The part's key points as a slice of the layout's."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """K key points; see `harness/specs/layouts/` for the data and its sources."""
+
+    name: str
+    title: str
+    source: str
+    keypoints: tuple[str, ...]
+    parts: dict[str, Part]
+    flip_index: tuple[int, ...]
+    """flip_index[k] is the key point that k becomes in the mirrored image."""
+    sigma_values: tuple[float, ...]
+    skeleton: tuple[tuple[int, int], ...]
+    upper: tuple[int, ...]
+    """Upper-body key points for the half-body augmentation; all others count as lower."""
+
+    @property
+    def size(self) -> int:
+        """The number of key points K."""
+        return len(self.keypoints)
+
+    @property
+    def sigmas(self) -> np.ndarray:
+        """OKS sigma of every key point, (K,) float64; OKS uses (2 sigma)^2."""
+        import numpy as np
+
+        return np.asarray(self.sigma_values, dtype=np.float64)
+
+    def part_of(self, keypoint: int) -> str:
+        """The name of the smallest part that holds a key point."""
+        holders = [n for n, p in self.parts.items() if p.start <= keypoint < p.stop]
+        return min(holders, key=lambda n: self.parts[n].stop - self.parts[n].start)
+
+
+def layout_from_dict(data: dict, origin: str) -> Layout:
+    """Build a layout and check its lengths. Raises UserError naming `origin` where they disagree."""
+    layout = Layout(
+        name=data["name"],
+        title=data["title"],
+        source=data["source"],
+        keypoints=tuple(data["keypoints"]),
+        parts={name: Part(**part) for name, part in data["parts"].items()},
+        flip_index=tuple(data["flip_index"]),
+        sigma_values=tuple(float(s) for s in data["sigmas"]),
+        skeleton=tuple((a, b) for a, b in data["skeleton"]),
+        upper=tuple(data["upper"]),
+    )
+    k = layout.size
+    for field in ("flip_index", "sigma_values"):
+        if len(getattr(layout, field)) != k:
+            raise UserError(f"layout {layout.name} in {origin}: {field} has {len(getattr(layout, field))} "
+                            f"entries for {k} key points")
+    if any(layout.flip_index[layout.flip_index[i]] != i for i in range(k)):
+        raise UserError(f"layout {layout.name} in {origin}: flipping twice does not give the key points back")
+    return layout
+
+
+@cache
+def load_layout(name: str) -> Layout:
+    """Load a layout by name (a file of `harness/specs/layouts/`, or a path to a YAML file of the same form)."""
+    folder = specs_dir() / "layouts"
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        from pathlib import Path
+
+        if name.endswith(".yaml") and Path(name).is_file():
+            path = Path(name)
+        else:
+            raise unknown("layout", name, sorted(p.stem for p in folder.glob("*.yaml")))
+    return layout_from_dict(read_yaml(path), str(path))

@@ -1,0 +1,285 @@
+"""Table x profile x rows -> jobs, each with a content key. Imports nothing heavy: a plan answers at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.data.sets import DataRef, DatasetSpec, dataset_spec, has_split, parse_split
+from harness.errors import UserError, unknown
+from harness.files import digest, sha256_file
+from harness.hardware import resolve_device
+from harness.protocol import PROTOCOL_VERSION, make_protocol, merge, parse_setting
+from harness.registry import OPENMMLAB, model_spec, spec_data
+
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `harness run` was asked for; paths as given."""
+
+    profile: str = "demo"
+    data: str | None = None
+    data_root: str | None = None
+    rows: tuple[str, ...] = ()
+    boxes: str | None = None
+    weights: dict[str, str] = field(default_factory=dict)
+    init: dict[str, str] = field(default_factory=dict)
+    eval_data: str | None = None
+    eval_data_root: str | None = None
+    eval_split: str | None = None
+    device: str = "auto"
+    seed: int = 0
+    results: str = "runs"
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row to run, complete: a fresh process needs nothing else."""
+
+    table: str
+    profile: str
+    row: str
+    title: str
+    status: str
+    """What a success counts as: measured, or stand-in where model, data or schedule are not the table's own."""
+    model: str
+    model_args: dict[str, Any]
+    layout: str
+    protocol: dict[str, Any]
+    train: DataRef | None
+    evaluate: DataRef
+    seed: int
+    device: str
+    weights: str | None
+    init: str | None
+    notes: tuple[str, ...]
+    hashes: dict[str, Any]
+    """Fingerprints and hashes that entered the keys."""
+    key: str
+    train_key: str | None
+    """Content of the training alone: rows that differ only in what they are evaluated on share it."""
+    expected: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-able data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Job:
+        """The inverse of `to_json`."""
+        data = dict(data)
+        data["train"] = DataRef(**data["train"]) if data["train"] else None
+        data["evaluate"] = DataRef(**data["evaluate"])
+        data["notes"] = tuple(data["notes"])
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table's rows in order: those to run as jobs, the others cited."""
+
+    table: dict[str, Any]
+    profile: dict[str, Any]
+    rows: tuple[dict[str, Any], ...]
+    jobs: dict[str, Job]
+    results: Path
+
+
+def parse_assignments(texts: list[str], flag: str) -> dict[str, str]:
+    """Read `ROW=FILE` pairs and check that the files exist."""
+    pairs = {}
+    for text in texts:
+        row, separator, file = text.partition("=")
+        if not separator:
+            raise UserError(f"{flag} {text}: expected ROW=FILE")
+        if not Path(file).is_file():
+            raise UserError(f"{flag} {row}: file {file} not found")
+        pairs[row] = str(Path(file).resolve())
+    return pairs
+
+
+def make_plan(table_name: str, options: Options) -> Plan:
+    """Plan a table. Raises UserError for anything that names something that is not there."""
+    table = spec_data("tables", table_name)
+    profile = spec_data("profiles", options.profile)
+    rows = [*table["rows"]]
+    ids = [row["id"] for row in rows]
+    chosen = options.rows or tuple(ids)
+    for name in chosen:
+        if name.startswith(OPENMMLAB):
+            rows.append(_openmmlab_row(name))
+        elif name not in ids:
+            raise unknown("row", name, ids, f"of {table_name}, or {OPENMMLAB}<config name>")
+    for flag, pairs in (("--weights", options.weights), ("--init", options.init)):
+        for name in pairs:
+            if name not in chosen:
+                raise unknown(f"row in {flag}", name, chosen)
+    rows = [row for row in rows if row["id"] in chosen]
+    results = Path(options.results)
+    device = resolve_device(options.device)
+    jobs = {}
+    for row in rows:
+        runnable = "model" in row or profile["name"] in row.get("stand_ins", {})
+        if not runnable and row["id"] in {**options.weights, **options.init}:
+            raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
+        if runnable:
+            jobs[row["id"]] = _job(table, profile, row, options, results, device)
+    return Plan(table, profile, tuple(rows), jobs, results)
+
+
+def _openmmlab_row(name: str) -> dict[str, Any]:
+    """A row for one of mmpose's own configurations, with the settings that the configuration states."""
+    from baselines.openmmlab import openmmlab_available, openmmlab_settings
+
+    problem = openmmlab_available()
+    if problem:
+        raise UserError(f"row {name}: {problem}")
+    try:
+        settings = openmmlab_settings(name.removeprefix(OPENMMLAB))
+    except ValueError as error:
+        raise UserError(f"row {name}: {error}") from error
+    width, height = settings["input_size"]
+    protocol: dict[str, Any] = {"crop": {"width": width, "height": height}, "target": {"sigma": settings["sigma"]}}
+    return {"id": name, "title": name.removeprefix(OPENMMLAB), "resolution": [height, width], "model": name,
+            "published": [], "protocol": protocol,
+            "gaps": ["trained and tested under this project's protocol, with the network of mmpose's configuration"]}
+
+
+def _job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str) -> Job:
+    stand_in = row.get("stand_ins", {}).get(profile["name"])
+    model = stand_in["model"] if stand_in else row["model"]
+    args = (stand_in if stand_in else row).get("model_args", {})
+    spec = model_spec(model, args)
+    weights, init = options.weights.get(row["id"]), options.init.get(row["id"])
+    cache = results / ".cache" / "hashes.json"
+
+    evaluate, train, notes = _data(table, profile, options, results, weights is not None)
+    layout = evaluate.spec.layout
+    layers = [table.get("protocol", {}), row.get("protocol", {}), profile.get("protocol", {}),
+              profile.get("data_protocol", {}).get(evaluate.dataset, {}),
+              stand_in.get("protocol", {}) if stand_in else {}]
+    if evaluate.spec.boxes and not options.boxes:
+        layers.append({"test": {"boxes": evaluate.spec.boxes}})
+        notes.append(f"boxes: {evaluate.spec.boxes}; {evaluate.dataset} has no detector boxes")
+    if options.boxes:
+        layers.append({"test": {"boxes": _boxes(options.boxes)}})
+    layers += [parse_setting(text) for text in options.settings]
+    protocol = make_protocol(merge(*layers), f"table {table['name']}, row {row['id']}, profile {profile['name']}"
+                             + (", --set" if options.settings else ""))
+    published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
+    notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
+    own_data = evaluate.dataset == table["dataset"] and (train is None or train.dataset == table["dataset"])
+    faithful = stand_in is None and profile.get("reproduces", False) and own_data
+
+    hashes: dict[str, Any] = {
+        "evaluate": evaluate.fingerprint(cache),
+        "train": train.fingerprint(cache) if train else None,
+        "weights": sha256_file(Path(weights)) if weights else None,
+        "init": sha256_file(Path(init)) if init else None,
+    }
+    if protocol.test.boxes not in ("gt", "detector"):
+        hashes["boxes"] = sha256_file(Path(protocol.test.boxes))
+    values = protocol.model_dump(mode="json")
+    training = {"model": spec.builder, "args": spec.args, "layout": layout,
+                "protocol": {k: v for k, v in values.items() if k != "test"}, "data": hashes["train"],
+                "init": hashes["init"], "seed": options.seed, "device": device, "version": PROTOCOL_VERSION}
+    if protocol.train.evaluate_every:  # the best epoch is then chosen on the evaluation data
+        training["chosen_on"] = [hashes["evaluate"], values["test"]]
+    # A boxes file counts by its content, not by where it lies.
+    counted = merge(values, {"test": {"boxes": hashes["boxes"]}}) if "boxes" in hashes else values
+    content = {**training, "row": row["id"], "protocol": counted, "evaluate": hashes["evaluate"],
+               "weights": hashes["weights"]}
+    return Job(
+        table=table["name"], profile=profile["name"], row=row["id"], title=row["title"],
+        status="measured" if faithful else "stand-in", model=model, model_args=args, layout=layout,
+        protocol=values, train=train, evaluate=evaluate, seed=options.seed, device=device,
+        weights=weights, init=init, notes=tuple(notes), hashes=hashes, key=digest(content),
+        train_key=digest(training) if train else None,
+        expected=(stand_in or row).get("expected") or profile.get("expected", {}),
+    )
+
+
+def _boxes(given: str) -> str:
+    if given in ("gt", "detector"):
+        return given
+    if not Path(given).is_file():
+        raise UserError(f"--boxes {given}: no such file (choices: gt, detector, or a file of detections)")
+    return str(Path(given).resolve())
+
+
+def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_only: bool
+          ) -> tuple[DataRef, DataRef | None, list[str]]:
+    """Which split to evaluate on, which to train on, and what must be said about it."""
+    name = options.data or profile.get("dataset") or table["dataset"]
+    spec, reference = _reference(name, options.data_root, "--data-root", profile, results)
+    notes: list[str] = []
+    if options.eval_data or options.eval_split:
+        eval_name = options.eval_data or name
+        eval_root = options.eval_data_root or (options.data_root if eval_name == name else None)
+        eval_spec, eval_reference = _reference(eval_name, eval_root, "--eval-data-root", profile, results)
+    else:
+        eval_spec, eval_reference = spec, reference
+    split, first, last = parse_split(options.eval_split or eval_spec.evaluate, eval_spec.evaluate)
+    evaluate = reference_with(eval_reference, split, first, last)
+    evaluate.files() if eval_spec.maker is None else None
+    if evaluate_only:
+        return evaluate, None, notes
+    if spec.maker is None and not Path(reference.root).is_dir():
+        reference.files()  # says which folder is missing
+    if has_split(spec, Path(reference.root), spec.train):
+        assert spec.train is not None
+        train = reference_with(reference, spec.train)
+        if spec.maker is None:
+            train.files()
+    elif profile.get("reproduces"):
+        training = reference_with(reference, spec.train or "train")
+        training.files()
+        raise UserError(f"data set {name} has no training split; profile {profile['name']} trains on the table's own")
+    else:
+        made, made_reference = _reference(SYNTHETIC, None, "--data-root", profile, results)
+        assert made.train is not None
+        train = reference_with(made_reference, made.train)
+        notes.append(f"trained on {SYNTHETIC} people: {name} at this place has no training split")
+    if train.spec.layout != evaluate.spec.layout:
+        raise UserError(f"cannot train on {train.dataset} (layout {train.spec.layout}) and evaluate on "
+                        f"{evaluate.dataset} (layout {evaluate.spec.layout}): the key points differ")
+    return evaluate, train, notes
+
+
+def _reference(name: str, root: str | None, flag: str, profile: dict, results: Path) -> tuple[DatasetSpec, DataRef]:
+    """A data set and a reference to it with no split chosen yet."""
+    options = profile.get("data", {}) if name == SYNTHETIC else {}
+    spec = dataset_spec(name, options)
+    if spec.maker is not None:
+        from harness.data.sets import synthetic_recipe
+
+        root = root or str(results / "data" / f"{name}-{digest(synthetic_recipe(spec))[:12]}")
+    elif root is None:
+        raise UserError(f"data set {name} needs its folder: {flag} DIR. {spec.needs}")
+    return spec, DataRef(name, str(Path(root).resolve()), spec.evaluate, dict(options))
+
+
+def reference_with(reference: DataRef, split: str, first: int = 0, last: int | None = None) -> DataRef:
+    """The same data set with another split."""
+    if split not in reference.spec.splits:
+        raise unknown(f"split of data set {reference.dataset}", split, reference.spec.splits)
+    return DataRef(reference.dataset, reference.root, split, reference.options, first, last)
+
+
+SILENT = {"train.workers", "test.batch_size", "train.max_broken_images"}
+"""Settings that do not change a result: no deviation where they differ."""
+
+
+def deviations(published: dict[str, Any], used: dict[str, Any]) -> list[str]:
+    """Where the used protocol differs from the row's published one, one line a section."""
+    lines = []
+    for section, values in used.items():
+        changed = [f"{name} {published[section][name]} -> {value}" for name, value in values.items()
+                   if value != published[section][name] and f"{section}.{name}" not in SILENT]
+        if changed:
+            lines.append(f"{section} differs from the published protocol: {', '.join(changed)}")
+    return lines

@@ -1,0 +1,155 @@
+"""Records: what a row left behind, where it lies, and where it came from.
+
+A row has one folder, named by its key: `<results>/<table>/<profile>/<row>-<key>/` with job.json, log.txt,
+predictions.npz and, written last and once, record.json; a row that failed has failure.json instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.files import write_json
+from harness.plan import Job
+
+SCHEMA = 1
+CODE = ("data", "training", "inference", "scoring", "profiling", "job.py", "protocol.py", "layout.py", "weights.py")
+"""The parts of this package that a row's numbers depend on."""
+PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "opencv-python-headless", "fvcore")
+
+
+@dataclass(frozen=True)
+class RowFolder:
+    """Every file name of a row, in one place."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, results: Path, job: Job) -> RowFolder:
+        """The folder of a job's row."""
+        return cls(results / job.table / job.profile / f"{_safe(job.row)}-{job.key[:12]}")
+
+    job = property(lambda self: self.path / "job.json")
+    log = property(lambda self: self.path / "log.txt")
+    record = property(lambda self: self.path / "record.json")
+    failure = property(lambda self: self.path / "failure.json")
+    predictions = property(lambda self: self.path / "predictions.npz")
+    lock = property(lambda self: self.path / ".lock")
+
+
+def training_path(results: Path, job: Job) -> Path:
+    """Where a job's training is kept: named by its content, so rows that share a training share the folder."""
+    assert job.train_key is not None
+    return results / "trainings" / f"{_safe(job.model)}-{job.train_key[:12]}"
+
+
+def _safe(name: str) -> str:
+    """A name as part of a file name."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+
+
+class DamagedRecord(UserError):
+    """A record that cannot be read; it is left alone."""
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """A record or failure, or None where there is none. Raises DamagedRecord naming the file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DamagedRecord(f"record {path} is damaged ({error}); it is left as it is: move it away to run the "
+                            "row again") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("key"), str):
+        raise DamagedRecord(f"record {path} is damaged (no key, or a schema other than {SCHEMA}); it is left as it "
+                            "is: move it away to run the row again")
+    return data
+
+
+def newest_records(results: Path, table: str, profile: str) -> tuple[dict[str, tuple[Path, dict]], list[str]]:
+    """For each row its newest record or failure with its folder, and a line for each damaged one."""
+    newest: dict[str, tuple[Path, dict]] = {}
+    damaged = []
+    for path in sorted((results / table / profile).glob("*/*.json")):
+        if path.name not in ("record.json", "failure.json"):
+            continue
+        try:
+            data = read_record(path)
+        except DamagedRecord as error:
+            damaged.append(str(error))
+            continue
+        assert data is not None
+        known = newest.get(data["row"])
+        if known is None or data["created"] > known[1]["created"]:
+            newest[data["row"]] = (path.parent, data)
+    return newest, damaged
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to microseconds (records are ordered by it)."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@cache
+def code_hash(package: str) -> str:
+    """SHA-256 over the code that a row's numbers depend on: ours, and the package of its network."""
+    here = Path(__file__).parent
+    paths = [here / part for part in CODE]
+    model = here.parent / package
+    if model.is_dir():
+        paths.append(model)
+    sha = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            sha.update(str(file.relative_to(here.parent)).encode() + b"\0" + file.read_bytes())
+    return sha.hexdigest()
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Git commit and dirtiness of the checkout this runs from (None outside one), and package versions."""
+    root = Path(__file__).parents[1]
+    versions = {}
+    for name in ("wholebody-harness", *PACKAGES):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    commit, dirty = None, None
+    if (root / ".git").exists():
+        commit = _git(root, "rev-parse", "HEAD")
+        status = _git(root, "status", "--porcelain")
+        dirty = None if status is None else bool(status)
+    return {"commit": commit, "dirty": dirty, "packages": versions}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def write_record(folder: RowFolder, data: dict[str, Any]) -> None:
+    """Write a row's record, whole or not at all; an earlier failure of the same key is then obsolete."""
+    write_json(folder.record, {"schema": SCHEMA, **data})
+    folder.failure.unlink(missing_ok=True)
+
+
+def write_failure(folder: RowFolder, job: Job, error: str) -> None:
+    """Write down that a row failed: shown in tables, tried again by the next run."""
+    write_json(folder.failure, {
+        "schema": SCHEMA, "key": job.key, "table": job.table, "profile": job.profile, "row": job.row,
+        "title": job.title, "status": "failed", "error": error, "log": str(folder.log), "created": now(),
+        "model": {"name": job.model}, "notes": list(job.notes),
+    })

@@ -1,0 +1,160 @@
+"""Run a plan: each row that has no record yet in a fresh process, one after the other."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.files import write_json
+from harness.job import PROGRESS
+from harness.plan import Job, Plan
+from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
+from harness.registry import model_spec
+
+Progress = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a row stands before a run: done, stale, failed, damaged or new."""
+
+    name: str
+    folder: RowFolder
+    detail: str = ""
+
+
+def state_of(results: Path, job: Job) -> State:
+    """Look for the record of a job's key."""
+    folder = RowFolder.of(results, job)
+    try:
+        record = read_record(folder.record)
+        failure = read_record(folder.failure)
+    except DamagedRecord as error:
+        return State("damaged", folder, str(error))
+    if record is not None:
+        return State("stale" if is_stale(record) else "done", folder, record["created"])
+    if failure is not None:
+        return State("failed", folder, failure["error"])
+    return State("new", folder)
+
+
+def is_stale(record: dict[str, Any]) -> bool:
+    """Whether a record was made by other code than there is now."""
+    try:
+        package = model_spec(record["model"]["name"], record["model"].get("args")).package
+    except UserError:  # the model's plug-in is gone: nothing to compare with
+        return True
+    current = code_hash(package)
+    code = record.get("code", {})
+    return code.get("hash") != current or code.get("training_hash") not in (None, current)
+
+
+def check_writable(results: Path) -> None:
+    """Raises UserError where the results folder cannot be made or written."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe = results / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"results folder {results} cannot be written: {error.strerror} (--results DIR)") from error
+
+
+def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress) -> dict[str, str]:
+    """Run what is not done. Returns for each job's row: done, ran, failed or damaged.
+
+    `fresh` runs every row again, trainings included; `stale` those whose code has changed.
+    """
+    check_writable(plan.results)
+    outcome = {}
+    for row, job in plan.jobs.items():
+        state = state_of(plan.results, job)
+        again = fresh or (stale and state.name == "stale")
+        if state.name == "damaged":
+            progress(row, {"phase": "failed", "text": state.detail})
+            outcome[row] = "damaged"
+        elif state.name in ("done", "stale") and not again:
+            outcome[row] = "done"
+        else:
+            outcome[row] = run_row(plan.results, job, again, progress)
+    return outcome
+
+
+def run_row(results: Path, job: Job, again: bool, progress: Progress) -> str:
+    """Run one row in its own process; returns ran or failed."""
+    folder = RowFolder.of(results, job)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with locked(folder.lock, f"row {job.row}"):
+        if again:
+            _forget(results, job, folder)
+        write_json(folder.job, job.to_json())
+        progress(job.row, {"phase": "start", "text": ""})
+        code = _spawn(folder, results, lambda event: progress(job.row, event))
+        if code == 0 and folder.record.is_file():
+            progress(job.row, {"phase": "end", "text": ""})
+            return "ran"
+        if code in (130, -signal.SIGINT):
+            raise KeyboardInterrupt
+        if not folder.failure.is_file():
+            reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
+            write_failure(folder, job, f"{reason} (out of memory?)" if code == -signal.SIGKILL else reason)
+        failure = read_record(folder.failure)
+        progress(job.row, {"phase": "failed", "text": f"{failure['error'] if failure else ''} (log: {folder.log})"})
+        return "failed"
+
+
+def _forget(results: Path, job: Job, folder: RowFolder) -> None:
+    """Set a row's record aside (never deleted) and forget its training, so that it runs again."""
+    if folder.record.is_file():
+        number = 1
+        while (aside := folder.path / f"record-{number}.old.json").exists():
+            number += 1
+        folder.record.rename(aside)
+    if job.train_key is not None:
+        training = training_path(results, job)
+        for path in [training / "training.json", *training.glob("*.pth")]:
+            path.unlink(missing_ok=True)
+
+
+def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], None]) -> int:
+    """Start the job's process, pass on what it tells, and return its exit status."""
+    read_end, write_end = os.pipe()
+    environment = {**os.environ, PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "harness.job", str(folder.path), str(results)]
+    with folder.log.open("ab") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                   env=environment, pass_fds=[write_end])
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end, "r") as pipe:
+            for line in pipe:
+                try:
+                    heard(json.loads(line))
+                except ValueError:
+                    continue  # a line cut off by the process's end
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; the kernel lets go of it when the process ends. Raises UserError if another holds it."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{what} is being run by another process (lock {path})") from error
+        yield

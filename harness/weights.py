@@ -1,0 +1,159 @@
+"""Weights from files: ours, the TCFormer authors', mmpose's and timm's, read without running what is in them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import UserError
+from harness.registry import ModelSpec, load_attribute
+
+FORMAT = "wholebody-harness"
+"""Value of the key `format` in checkpoints that this project writes."""
+
+NESTS = ("state_dict", "model", "model_state_dict")
+"""Keys under which training code is known to put a state dict."""
+
+
+class Inert:
+    """Takes the place of a foreign object in a checkpoint: keeps its contents, runs nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def _allowed() -> list[Any]:
+    """Harmless types that files written by mmengine carry besides tensors: log buffers and NumPy numbers."""
+    import numpy as np
+    from numpy._core import multiarray
+
+    dtypes = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")}
+    rebuild = [(multiarray._reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    scalar = [(multiarray.scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    inert = [(Inert, name) for name in ("mmengine.logging.history_buffer.HistoryBuffer",
+                                        "mmengine.config.config.ConfigDict", "argparse.Namespace")]
+    # `getattr` is asked for by HistoryBuffer's bound functions; this one only ever finds methods of an Inert.
+    reach: list[Any] = [(_attribute, "builtins.getattr")]
+    return [np.ndarray, np.dtype, *dtypes, *rebuild, *scalar, *inert, *reach]
+
+
+def _attribute(holder: Any, name: str) -> Any:
+    """`getattr` without reach: whatever is asked of whatever, an inert object comes back."""
+    return Inert()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint file as data: tensors, numbers and text, never code.
+
+    Raises UserError naming the file where it is missing, damaged or holds objects that are not on the short
+    allow-list.
+    """
+    if not path.is_file():
+        raise UserError(f"weights file {path} not found")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and safetensors errors have no common ancestor
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"weights file {path} cannot be read as data ({type(error).__name__}: {reason})") from error
+    if not isinstance(data, dict):
+        raise UserError(f"weights file {path} holds a {type(data).__name__}, not a dictionary of tensors")
+    return data
+
+
+def state_dict_of(data: dict[str, Any], path: Path) -> dict[str, Tensor]:
+    """The state dict inside a checkpoint, `module.` prefixes removed. Raises UserError where there is none."""
+    for nest in NESTS:
+        if isinstance(data.get(nest), dict):
+            data = data[nest]
+            break
+    state = {str(k): v for k, v in data.items() if isinstance(v, Tensor)}
+    if not state:
+        raise UserError(f"weights file {path} holds no tensors (keys: {', '.join(map(str, list(data)[:8]))})")
+    while all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return state
+
+
+def convert(state: dict[str, Tensor], spec: ModelSpec, own: set[str]) -> dict[str, Tensor]:
+    """Rename the keys of a foreign state dict to those of the network (`own`), where its kind is known."""
+    if set(state) == own:
+        return state
+    if spec.weights == "tcformer":
+        return load_attribute("tcformer.checkpoints:clean_state_dict")(state)
+    if spec.weights in ("sbl", "hrnet"):
+        if any(key.startswith("backbone.") for key in state):
+            converter: Callable[..., dict[str, Tensor]] = load_attribute("baselines.convert:convert_mmpose")
+        else:
+            converter = load_attribute("baselines.convert:convert_timm")
+        return converter(state, kind=spec.weights)
+    if spec.weights == "plain":
+        for prefix in ("model.", "net."):
+            if {prefix + key for key in state} == own:
+                return {prefix + key: value for key, value in state.items()}
+    return state
+
+
+def load_weights(model: nn.Module, spec: ModelSpec, path: Path) -> None:
+    """Load all weights of a network, strictly.
+
+    Raises UserError listing the keys and shapes that do not fit; the network is then unchanged.
+    """
+    state, own = _converted(model, spec, path)
+    _refuse(_misfits(state, own, set(own)), spec, path)
+    model.load_state_dict(state, strict=True)
+
+
+def load_initial(model: nn.Module, spec: ModelSpec, path: Path) -> list[str]:
+    """Load what a checkpoint has of the backbone (an ImageNet file, or a whole pose model) to start a training.
+
+    Every backbone key must be there with the right shape; keys of neck and head are taken where they fit.
+    Returns the keys that keep their fresh initial values. Raises UserError as `load_weights`.
+    """
+    state, own = _converted(model, spec, path)
+    needed = {key for key in own if key.startswith("backbone.")} or set(own)
+    if not needed & set(state) and any("backbone." + key in own for key in state):
+        state = {"backbone." + key: value for key, value in state.items()}
+    fitting = {k: v for k, v in state.items() if k in own and (k in needed or v.shape == own[k].shape)}
+    _refuse(_misfits(fitting, own, needed), spec, path)
+    model.load_state_dict(fitting, strict=False)
+    return sorted(set(own) - set(fitting))
+
+
+def _converted(model: nn.Module, spec: ModelSpec, path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    data = read_checkpoint(path)
+    known = data["meta"].get("model") if isinstance(data.get("meta"), dict) else None
+    if data.get("format") == FORMAT and known not in (None, spec.name):
+        raise UserError(f"weights file {path} is of model {known}, not of {spec.name}")
+    own = model.state_dict()
+    try:
+        return convert(state_dict_of(data, path), spec, set(own)), own
+    except (KeyError, ValueError) as error:
+        raise UserError(f"weights file {path} does not fit {spec.name}: {error}") from error
+
+
+def _misfits(state: dict[str, Tensor], own: dict[str, Tensor], needed: set[str]) -> dict[str, list[str]]:
+    shapes = [f"{k} {tuple(state[k].shape)} for {tuple(own[k].shape)}" for k in state
+              if k in own and state[k].shape != own[k].shape]
+    missing, unexpected = sorted(needed - set(state)), sorted(set(state) - set(own))
+    return {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+
+
+def _refuse(misfits: dict[str, list[str]], spec: ModelSpec, path: Path) -> None:
+    parts = [f"{len(keys)} {what} ({', '.join(keys[:4])}{', ...' if len(keys) > 4 else ''})"
+             for what, keys in misfits.items() if keys]
+    if parts:
+        raise UserError(f"weights file {path} does not fit {spec.name}: keys " + "; ".join(parts))

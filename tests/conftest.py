@@ -1,0 +1,31 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Reference data beside the checkout: golden outputs, real images. Users do not have it."""
+
+STRICT = os.environ.get("HARNESS_TESTS_STRICT") == "1"
+"""Set by `.ci/run`: a parity test or a test on shared data that was skipped is a failure there."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data; skips the test where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"reference data not found beside the checkout ({SHARED.name}/)")
+    return SHARED
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    must_run = item.get_closest_marker("parity") or item.get_closest_marker("shared")
+    if STRICT and report.skipped and must_run:
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"skipped, which HARNESS_TESTS_STRICT=1 forbids for this test: {reason}"
