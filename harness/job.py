@@ -59,6 +59,8 @@ def prepare_torch(job: Job) -> None:
     torch.use_deterministic_algorithms(True, warn_only=job.device == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # "fp32" means it
+    torch.backends.cuda.matmul.allow_tf32 = False
     cv2.setNumThreads(0)
     if job.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda was planned, but torch cannot use it here; `harness doctor` says why")

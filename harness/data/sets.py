@@ -5,6 +5,7 @@ Nothing heavy is imported here before a split is opened, so that planning stays 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -165,7 +166,8 @@ def cached(path: Path, compute: Callable[[Path], str], cache: Path | None) -> st
     if known.get(key, [None])[0] == stamp:
         return known[key][1]
     value = compute(path)
-    write_json(cache, {**known, key: [stamp, value]})
+    with contextlib.suppress(UserError):  # a cache that cannot be written costs time, nothing else
+        write_json(cache, {**known, key: [stamp, value]})
     return value
 
 

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from harness.data.crops import TrainCrops
+from harness.data.crops import TrainCrops, init_worker
 from harness.data.targets import msra_targets, normalise
 from harness.errors import UserError
 from harness.protocol import Protocol, Train
@@ -102,7 +102,9 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
     prepared, optimizer = accelerator.prepare(model, optimizer)
     batches = EpochBatches(len(crops), train, setting.seed, accelerator.process_index, accelerator.num_processes)
     loader: DataLoader = DataLoader(crops, batch_sampler=batches, num_workers=train.workers,  # type: ignore[arg-type]
-                                    pin_memory=accelerator.device.type == "cuda")
+                                    pin_memory=accelerator.device.type == "cuda",
+                                    worker_init_fn=init_worker if train.workers else None,
+                                    generator=torch.Generator())  # else it takes a number from torch's own
     history: list[dict[str, float]] = []
     best: dict[str, Any] | None = None
     first = 0
@@ -123,7 +125,6 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
         crops.set_epoch(epoch)
         prepared.train()
         mean_loss = _epoch(prepared, optimizer, loader, setting, accelerator, epoch, len(batches), total, progress)
-        crops.check_broken()
         rate = learning_rate(train, (epoch + 1) * len(batches) - 1, len(batches))
         history.append({"epoch": epoch + 1, "loss": mean_loss, "lr": rate, "seconds": time.monotonic() - started})
         plain = accelerator.unwrap_model(prepared)

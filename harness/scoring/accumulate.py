@@ -1,0 +1,85 @@
+"""From matches to precision, recall and the ten figures of a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.scoring.definition import AREA_RANGES, METRICS, OKS_THRESHOLDS, RECALL_POINTS
+from harness.scoring.matching import Matches
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Precision and recall of one part in one area range."""
+
+    precision: np.ndarray
+    """(T, R) at the `RECALL_POINTS`, made monotone; 0 beyond the last recall."""
+    recall: np.ndarray
+    """(T,) the highest recall."""
+
+
+def rank(matches: Matches) -> np.ndarray:
+    """(D,) all predictions by descending score; ties by image, then in the order of the image's own ranking."""
+    return np.argsort(-matches.score, kind="stable")
+
+
+def curves(matches: Matches, area: int, order: np.ndarray, people: int) -> Curves | None:
+    """Walk down the ranking `order` (indices of predictions, which may repeat) against `people` that count.
+
+    `area` is the index of the area range. None if nobody counts.
+    """
+    if people == 0:
+        return None
+    ignored = matches.ignored[area][:, order]
+    hit = matches.person[area][:, order] >= 0
+    return walk(hit & ~ignored, ~hit & ~ignored, people)
+
+
+def walk(right: np.ndarray, wrong: np.ndarray, people: int) -> Curves:
+    """Curves of ranked right and wrong predictions, (T, D) bool each, against a number of people above 0."""
+    thresholds, total = right.shape
+    precision = np.zeros((thresholds, len(RECALL_POINTS)))
+    if total == 0:
+        return Curves(precision, np.zeros(thresholds))
+    found = np.cumsum(right, axis=1, dtype=np.float64)
+    false = np.cumsum(wrong, axis=1, dtype=np.float64)
+    recall = found / people
+    raw = found / (false + found + np.spacing(1))
+    monotone = np.maximum.accumulate(raw[:, ::-1], axis=1)[:, ::-1]
+    for t in range(thresholds):
+        at = np.searchsorted(recall[t], RECALL_POINTS, side="left")
+        reached = at < total
+        precision[t, reached] = monotone[t, at[reached]]
+    return Curves(precision, recall[:, -1])
+
+
+def figure(metric: str, by_area: dict[str, Curves | None]) -> float | None:
+    """One of `METRICS` from the curves of the area ranges; None where nobody counts."""
+    kind, suffix = metric[:2], metric[2:]
+    found = by_area[area_of(metric)]
+    if found is None:
+        return None
+    values = found.precision if kind == "AP" else found.recall
+    if suffix in ("50", "75"):
+        values = values[np.isclose(OKS_THRESHOLDS, float(suffix) / 100)]
+    return float(np.mean(values))
+
+
+def area_of(metric: str) -> str:
+    """The area range that a metric is about."""
+    return {"m": "medium", "l": "large"}.get(metric[2:], "all")
+
+
+def figures(matches: Matches, metrics: tuple[str, ...] = METRICS, order: np.ndarray | None = None,
+            copies: np.ndarray | None = None) -> Figures:
+    """Figures of one part; `order` replaces the ranking, `copies` (I,) says how often each image counts."""
+    order = rank(matches) if order is None else order
+    people = matches.counted.sum(axis=1) if copies is None else matches.counted @ copies
+    needed = {area_of(metric) for metric in metrics}
+    by_area = {name: curves(matches, a, order, int(people[a]))
+               for a, name in enumerate(AREA_RANGES) if name in needed}
+    return {metric: figure(metric, by_area) for metric in metrics}

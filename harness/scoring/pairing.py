@@ -1,0 +1,83 @@
+"""Who is compared with whom: people and predictions grouped by image, and the table of their pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data.types import People
+from harness.layout import Layout
+from harness.scoring.definition import MAX_DETECTIONS
+from harness.scoring.scored import Scored, ScoreKey
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Rows of a table by image. Images are positions 0 to I-1 of the sorted image ids."""
+
+    row: np.ndarray
+    """(M,) the table's rows that lie on these images, by image, in the table's order within one."""
+    image: np.ndarray
+    """(M,) image position of each."""
+    start: np.ndarray
+    """(I + 1,) image i holds entries start[i]:start[i + 1]."""
+
+    @property
+    def count(self) -> np.ndarray:
+        """(I,) entries of each image."""
+        return np.diff(self.start)
+
+
+def group_by_image(image_id: np.ndarray, image_ids: np.ndarray) -> Grouped:
+    """Group rows by image; rows on images that are not in `image_ids` (sorted, unique) are left out."""
+    position = np.searchsorted(image_ids, image_id)
+    position[position == len(image_ids)] = 0
+    known = image_ids[position] == image_id if len(image_ids) else np.zeros(len(image_id), bool)
+    row = np.flatnonzero(known)
+    row = row[np.argsort(position[row], kind="stable")]
+    image = position[row]
+    return Grouped(row, image, np.searchsorted(image, np.arange(len(image_ids) + 1)))
+
+
+def select(scored: Scored, part: str, layout: Layout, image_ids: np.ndarray, score_key: ScoreKey) -> Grouped:
+    """The predictions that take part in `part`: per image the highest scored, ties in the order of the table.
+
+    Those without any point score above 0 in the part are dropped before the cut at `MAX_DETECTIONS`.
+    """
+    score = scored.ranking(part, layout, score_key)
+    alive = np.flatnonzero((scored.keypoints[:, layout.parts[part].slice, 2] > 0).any(axis=1))
+    alive = alive[np.argsort(-score[alive], kind="stable")]
+    grouped = group_by_image(scored.image_id[alive], image_ids)
+    rank = np.arange(len(grouped.row)) - grouped.start[grouped.image]
+    keep = rank < MAX_DETECTIONS
+    image = grouped.image[keep]
+    return Grouped(alive[grouped.row[keep]], image, np.searchsorted(image, np.arange(len(image_ids) + 1)))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every prediction beside every person of its image, one prediction after the other."""
+
+    prediction: np.ndarray
+    """(Q,) row of the predictions."""
+    person: np.ndarray
+    """(Q,) row of the people; within a prediction in the order of the annotations."""
+    start: np.ndarray
+    """(N,) where a prediction's pairs begin; -1 for predictions that have none."""
+
+
+def pair_up(predictions: np.ndarray, prediction_image: np.ndarray, people: Grouped, total: int) -> Pairs:
+    """Pair predictions (rows, image positions) with the people of their images; there are `total` predictions."""
+    counts = people.count[prediction_image]
+    first = np.cumsum(counts) - counts
+    within = np.arange(counts.sum()) - np.repeat(first, counts)
+    start = np.full(total, -1)
+    start[predictions] = first
+    return Pairs(np.repeat(predictions, counts),
+                 people.row[np.repeat(people.start[prediction_image], counts) + within], start)
+
+
+def labelled_points(people: People) -> np.ndarray:
+    """(P, K) bool: every v > 0 counts, also a fraction (COCO-WholeBody has visibilities such as 0.3)."""
+    return people.keypoints[:, :, 2] > 0

@@ -1,0 +1,69 @@
+"""AP and AR of every part of a set of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from harness.data.types import People
+from harness.layout import HAND, REPORTED_PARTS, Layout
+from harness.scoring.accumulate import Figures, figures
+from harness.scoring.matching import Matches, match, outside
+from harness.scoring.oks import pair_oks
+from harness.scoring.pairing import group_by_image, labelled_points, pair_up, select
+from harness.scoring.scored import Scored, ScoreKey, check_scored
+
+
+def score(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray,
+          score_key: ScoreKey = "person") -> dict[str, Figures]:
+    """Evaluate as xtcocotools 1.14.3 does: part -> metric -> fraction 0 to 1, None where nobody counts.
+
+    `image_ids` are the images evaluated; people and predictions elsewhere are left out, images without either
+    are allowed. Every part of the layout is scored, and `hand`, the mean of the two hands. The order of the
+    people within an image and of the predictions matters only between equal similarities and scores.
+
+    Raises UserError for predictions with wrong shapes or numbers that are not finite, or an unknown
+    `score_key`.
+    """
+    matches = match_parts(people, scored, layout, image_ids, score_key)
+    return with_hand({part: figures(found) for part, found in matches.items()})
+
+
+def match_parts(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray,
+                score_key: ScoreKey = "person") -> dict[str, Matches]:
+    """The matches of every part of the layout, from which all figures follow (see `score`)."""
+    check_scored(scored, layout)
+    image_ids = np.unique(np.asarray(image_ids, dtype=np.int64))
+    by_image = group_by_image(people.image_id, image_ids)
+    chosen = {part: select(scored, part, layout, image_ids, score_key) for part in layout.parts}
+    image_of = np.zeros(len(scored), dtype=np.int64)
+    for group in chosen.values():
+        image_of[group.row] = group.image
+    taking_part = np.unique(np.concatenate([group.row for group in chosen.values()]))
+    pairs = pair_up(taking_part, image_of[taking_part], by_image, len(scored))
+    oks = pair_oks(pairs, people, scored.keypoints, layout)
+    labelled, area = labelled_points(people), scored.area(layout)
+    matches = {}
+    for part, group in chosen.items():
+        # A flag `ignore` of the file is not looked at: the reference overwrites it by `iscrowd`.
+        unlabelled = ~labelled[:, layout.parts[part].slice].any(axis=1)
+        ignore = people.crowd | unlabelled | outside(people.area)
+        matches[part] = match(group, by_image, oks[part], pairs.start, ignore, people.crowd,
+                              scored.ranking(part, layout, score_key), area)
+    return matches
+
+
+def with_hand(by_part: Mapping[str, Figures]) -> dict[str, Figures]:
+    """Add `hand`, each figure the mean of left and right (None if either is); parts in the order of tables."""
+    result = dict(by_part)
+    if "lefthand" in result and "righthand" in result:
+        left, right = result["lefthand"], result["righthand"]
+        result[HAND] = {metric: mean_of(left[metric], right[metric]) for metric in left}
+    known = [part for part in REPORTED_PARTS if part in result]
+    return {part: result[part] for part in known + [part for part in result if part not in known]}
+
+
+def mean_of(left: float | None, right: float | None) -> float | None:
+    """The mean of two figures; None if either is."""
+    return None if left is None or right is None else (left + right) / 2

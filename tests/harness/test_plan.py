@@ -1,0 +1,140 @@
+import json
+import time
+
+import pytest
+
+from harness.errors import UserError
+from harness.plan import Job, Options, make_plan
+from tests.helpers import harness
+
+RUNNABLE = ["sbl_res152", "hrnet_w48", "tcformer_large"]
+
+
+def plan(tmp_path, table="table_s2", **options):
+    return make_plan(table, Options(results=str(tmp_path / "runs"), device="cpu", **options))
+
+
+def test_the_demo_runs_the_stand_ins_and_cites_the_rest(tmp_path):
+    made = plan(tmp_path)
+    assert [row["id"] for row in made.rows] == ["sn", "openpose", "paf", "ae_hrnet_w48", "higherhrnet_w48", "zoomnet",
+                                                *RUNNABLE]
+    assert list(made.jobs) == RUNNABLE
+    assert {job.status for job in made.jobs.values()} == {"stand-in"}
+    assert all("cross_entropy" in " ".join(job.notes) for job in made.jobs.values())
+
+
+def test_a_job_survives_json(tmp_path):
+    job = plan(tmp_path, seed=3).jobs["hrnet_w48"]
+    assert Job.from_json(json.loads(json.dumps(job.to_json()))).key == job.key
+
+
+@pytest.mark.parametrize("change", [
+    {"seed": 1}, {"settings": ("train.lr=0.1",)}, {"settings": ("test.flip=false",)}, {"boxes": "gt"},
+    {"eval_split": "0:5"},
+])
+def test_the_key_changes_with_what_the_result_depends_on(tmp_path, change):
+    before, after = plan(tmp_path).jobs["hrnet_w48"], plan(tmp_path, **change).jobs["hrnet_w48"]
+    assert before.key != after.key
+
+
+def test_what_is_only_evaluated_otherwise_shares_the_training(tmp_path):
+    before = plan(tmp_path).jobs["hrnet_w48"]
+    assert plan(tmp_path, boxes="gt").jobs["hrnet_w48"].train_key == before.train_key
+    assert plan(tmp_path, eval_split="0:5").jobs["hrnet_w48"].train_key == before.train_key
+    assert plan(tmp_path, seed=1).jobs["hrnet_w48"].train_key != before.train_key
+
+
+def test_the_same_request_has_the_same_keys(tmp_path):
+    assert plan(tmp_path).jobs["sbl_res152"].key == plan(tmp_path / "elsewhere").jobs["sbl_res152"].key
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"rows": ("hrnet_w49",)}, "hrnet_w48"),
+    ({"profile": "dem"}, "demo"),
+    ({"data": "cocowholebody"}, "coco-wholebody"),
+    ({"data": "lsp"}, "--data-root"),
+    ({"data": "lsp", "data_root": "nowhere"}, "nowhere"),
+    ({"boxes": "none.json"}, "none.json"),
+    ({"settings": ("train.learning_rate=1",)}, "train.lr"),
+    ({"weights": {"sn": "x.pth"}}, "sn"),
+    ({"eval_split": "x:y"}, "x:y"),
+    ({"eval_split": "test"}, "val"),
+    ({"profile": "paper"}, "--data-root"),
+])
+def test_mistakes_are_named_with_the_choices(tmp_path, options, words):
+    with pytest.raises(UserError, match=words):
+        plan(tmp_path, **options)
+
+
+def test_an_unknown_table_is_named():
+    with pytest.raises(UserError, match="table_s2"):
+        make_plan("table_s9", Options())
+
+
+def coco_folder(root, splits):
+    """A COCO-WholeBody folder with empty annotation files: enough to be planned."""
+    for split in splits:
+        (root / f"{split}2017").mkdir(parents=True)
+        path = root / "annotations" / f"coco_wholebody_{split}_v1.0.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    return str(root)
+
+
+def test_paper_plans_the_published_models_on_real_data(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["train", "val"])
+    jobs = plan(tmp_path, profile="paper", data_root=root).jobs
+    assert [job.model for job in jobs.values()] == ["sbl_resnet152", "hrnet_w48", "tcformer_large"]
+    assert {job.status for job in jobs.values()} == {"measured"}
+    assert all(job.protocol["target"]["loss"] == "mse" and job.protocol["crop"]["height"] == 384 for job in jobs.values())
+    assert not any("published protocol" in note for job in jobs.values() for note in job.notes)
+
+
+def test_without_a_training_split_small_profiles_train_on_synthetic_people_and_say_so(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["val"])
+    job = plan(tmp_path, data="coco-wholebody", data_root=root).jobs["hrnet_w48"]
+    assert job.train.dataset == "synthetic"
+    assert any("no training split" in note for note in job.notes)
+    assert job.train_key == plan(tmp_path).jobs["hrnet_w48"].train_key
+    with pytest.raises(UserError, match="coco_wholebody_train"):
+        plan(tmp_path, profile="paper", data_root=root)
+
+
+def test_half_a_data_set_names_the_file_looked_for(tmp_path):
+    (tmp_path / "coco" / "val2017").mkdir(parents=True)
+    with pytest.raises(UserError, match="coco_wholebody_val_v1.0.json"):
+        plan(tmp_path, data="coco-wholebody", data_root=str(tmp_path / "coco"))
+
+
+def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["train", "val"])
+    keys = [plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key]
+    (tmp_path / "coco" / "val2017" / "000000000001.jpg").write_bytes(b"1")
+    keys.append(plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key)
+    time.sleep(0.01)  # the cache looks at the file's time
+    (tmp_path / "coco" / "annotations" / "coco_wholebody_train_v1.0.json").write_text("[]")
+    keys.append(plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key)
+    assert len(set(keys)) == 3
+
+
+def test_planning_imports_nothing_heavy(tmp_path):
+    """The promise of half a second rests on what is imported; the time itself is not for a test."""
+    import subprocess
+    import sys
+
+    from tests.helpers import ROOT
+
+    code = ("import sys\nfrom harness.cli import app\n"
+            f"try:\n    app({['run', 'table_s2', '--dry-run', '--results', str(tmp_path)]!r})\nexcept SystemExit: pass\n"
+            "bad = {'torch', 'pandas', 'scipy', 'cv2', 'numpy', 'timm', 'matplotlib'} & set(sys.modules)\n"
+            "sys.exit(f'imported {bad}' if bad else 0)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_dry_run_prints_rows_time_and_memory(tmp_path):
+    done = harness("run", "table_s2", "--dry-run", "--results", tmp_path / "runs", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    for word in [*RUNNABLE, "zoomnet", "cited", "to run", "minutes", "GiB", "stand-in"]:
+        assert word in done.stdout
+    assert not (tmp_path / "runs").exists()

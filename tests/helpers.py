@@ -1,0 +1,26 @@
+"""Small things that several tests share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def harness(*arguments, cwd=None, env=None, timeout=500):
+    """Run the command line as a user does; returns the finished process with its texts."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
+        timeout=timeout, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160", **(env or {})},
+    )
+
+
+def assert_user_error(done, *words):
+    """One clear line, a non-zero exit status and no traceback."""
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stderr, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert str(word) in lines[0], lines[0]
