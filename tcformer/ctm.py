@@ -1,0 +1,77 @@
+"""CTM, the clustering-based token merge at the start of stages 2, 3 and 4 (paper section 3.2)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tcformer.blocks import TokenConv
+from tcformer.clustering import NEIGHBOURS, Clusters, dpc_knn
+from tcformer.mixing import EPSILON, Groups, Mixer
+from tcformer.tokens import Tokens
+
+RATIO = 0.25
+"""Clusters per token."""
+
+
+class CTM(nn.Module):
+    """Merge tokens into a quarter as many, and halve the map.
+
+    Args:
+        inputs, outputs: channels before and after.
+        ratio: clusters per token, in (0, 1]; their number is rounded up.
+        k: neighbours of the density estimate.
+        noise: bound of the density noise, see `clustering.dpc_knn`.
+    """
+
+    generator: torch.Generator | None = None
+    """Source of the density noise; None is torch's own. Not part of the state dict."""
+
+    def __init__(self, inputs: int, outputs: int, ratio: float = RATIO, k: int = NEIGHBOURS, noise: float = 0.0):
+        super().__init__()
+        self.ratio = ratio
+        self.k = k
+        self.noise = noise
+        self.conv = TokenConv(inputs, outputs, stride=2)
+        self.norm = nn.LayerNorm(outputs)
+        self.score = nn.Linear(outputs, 1)
+
+    def forward(self, tokens: Tokens) -> tuple[Tokens, Tokens, Tensor]:
+        """Merge.
+
+        Returns:
+            The merged tokens; the tokens before merging, normed, on the same halved map; their scores (B, N, 1).
+        """
+        x = self.norm(self.conv(tokens.x, tokens.assignment, tokens.size))
+        height, width = tokens.size
+        before = Tokens(x, tokens.assignment, (-(-height // 2), -(-width // 2)))
+        score = self.score(x)
+        clusters = self.cluster(x)
+        groups = Groups(clusters.label, clusters.centre.shape[1])
+        merged, share = merge_features(x, groups, score.exp())
+        return Tokens(merged, before.assignment.merged(groups, share), before.size), before, score
+
+    def cluster(self, x: Tensor) -> Clusters:
+        """Cluster normed features, (B, N, C), into ceil(ratio N) clusters, at least one."""
+        clusters = math.ceil(x.shape[1] * self.ratio)
+        return dpc_knn(x, clusters, self.k, noise=self.noise, generator=self.generator)
+
+
+def merge_features(x: Tensor, clusters: Groups, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted mean of each cluster's tokens.
+
+    Args:
+        x: features, (B, N, C).
+        clusters: cluster of every token, index (B, N).
+        weight: of every token, above 0, (B, N, 1); the gradient reaches it.
+
+    Returns:
+        Features of the clusters, (B, K, C), and each token's share in its cluster, (B, N), without gradient.
+    """
+    add = Mixer(Groups.cells(x.shape[1], x.device), clusters, mean=False)
+    total = add(weight) + EPSILON
+    merged = add(x * weight) / total
+    share = weight[..., 0].detach() / total[..., 0].detach().gather(1, clusters.index)
+    return merged, share
