@@ -1,0 +1,81 @@
+"""From rows and their records to a report: every cell against every published source, then the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import UserError, unknown
+from harness.published import PublishedRow
+from harness.report.comparability import comparability, used_published_weights
+from harness.report.model import BANNER, OTHER_BANNER, STAND_IN, Comparison, RowReport, RowResult, TableReport
+from harness.report.notes import all_notes
+from harness.report.verdicts import Tolerance, Verdict, verdict
+
+
+def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowResult],
+                 damaged: Sequence[str] = ()) -> TableReport:
+    """Compare every row with its published numbers.
+
+    `table` and `profile` are the data of their YAML files, `rows` are shown in the order given, `damaged` are lines
+    about records that could not be read. Raises UserError for a table without name, parts, metrics or with an unknown
+    tolerance.
+    """
+    for name in ("name", "title", "parts", "metrics"):
+        if not table.get(name):
+            raise UserError(f"table {table.get('name', '(unnamed)')} has no {name}")
+    tolerance = _tolerance(table)
+    compared = tuple(RowReport(result, _comparisons(table, profile, result, tolerance)) for result in rows)
+    return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared),
+                       tuple(damaged))
+
+
+def published_rows(row: Mapping[str, Any], published: Mapping[str, PublishedRow]) -> tuple[PublishedRow, ...]:
+    """The published rows that a table's row names, in its order. Raises UserError for an id that is not there."""
+    ids = row.get("published") or ()
+    for name in ids:
+        if name not in published:
+            raise unknown("published row", name, published, f"of row {row['id']}")
+    return tuple(published[name] for name in ids)
+
+
+def _tolerance(table: Mapping[str, Any]) -> Tolerance:
+    given = table.get("tolerance") or {}
+    for name in given:
+        if name not in Tolerance.__dataclass_fields__:
+            raise unknown("tolerance", str(name), Tolerance.__dataclass_fields__, f"of table {table['name']}")
+    return Tolerance(**given)
+
+
+def _banner(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None:
+    stand_ins = [result for result in rows if result.status == STAND_IN]
+    if profile.get("reproduces"):
+        return OTHER_BANNER if stand_ins else None
+    if any(result.get("data", "train", "dataset") != profile.get("dataset") for result in stand_ins):
+        return OTHER_BANNER
+    return str(profile.get("banner") or BANNER)
+
+
+def _comparisons(table: Mapping[str, Any], profile: Mapping[str, Any], result: RowResult, tolerance: Tolerance
+                 ) -> tuple[Comparison, ...]:
+    cells = [(part, metric) for part in table["parts"] for metric in table["metrics"]]
+    sources: Sequence[PublishedRow | None] = result.published or (None,)
+    found = []
+    for source in sources:
+        reasons: list[str] = []
+        same = False
+        if result.measured and source is not None:
+            reasons = comparability(result, source, profile, table.get("annotations"))
+            same = used_published_weights(result, source)
+        for part, metric in cells:
+            printed = source.value(part, metric) if source else None
+            measured, interval = result.value(part, metric), result.interval(part, metric)
+            judged: Verdict | None = None
+            if result.measured and source is not None:
+                doubts = [*reasons]
+                if f"{part}.{metric}" in source.doubtful:
+                    doubts.append("the printed value is doubtful")
+                judged = verdict(printed, measured, interval, doubts, same_weights=same,
+                                 margin=tolerance.same_weights if same else tolerance.trained)
+            found.append(Comparison(part, metric, source, printed, measured, interval, judged))
+    return tuple(found)

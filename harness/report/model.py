@@ -1,0 +1,156 @@
+"""What a report is made of: results of rows in, comparisons and notes out. Plain data, nothing is run or read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.published import PublishedRow
+from harness.report.verdicts import VERDICTS, Verdict
+
+MEASURED, STAND_IN, CITED, FAILED, MISSING = "measured", "stand-in", "cited", "failed", "missing"
+STATUSES = (MEASURED, STAND_IN, CITED, FAILED, MISSING)
+
+BANNER = "Stand-ins: small models trained on drawn people; these numbers say nothing about the published systems."
+"""The first line of every rendering of a table with stand-ins, unless the profile has a banner of its own."""
+OTHER_BANNER = ("Stand-ins: other models, data or schedules than the published systems'; these numbers say nothing "
+                "about them.")
+"""The same where not all of them were trained on the profile's own data."""
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A row of the table and what became of it."""
+
+    row: Mapping[str, Any]
+    """The row as its table's YAML file has it."""
+    status: str
+    """measured: the table's own system, data and protocol; stand-in: anything smaller; cited: not run here, with a
+    reason in the row; failed: a run ended in an error; missing: runnable, but not run yet."""
+    record: Mapping[str, Any] | None = None
+    """The record, or the failure (with `error`) of a failed row."""
+    log: str | Path | None = None
+    stale: bool = False
+    """The record was made by other code than there is now."""
+    published: tuple[PublishedRow, ...] = ()
+    """The row's published numbers, the table's own first."""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status {self.status!r} of row {self.row['id']} is none of {', '.join(STATUSES)}")
+        if self.measured and self.record is None:
+            raise ValueError(f"row {self.row['id']} is {self.status} but has no record")
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are numbers of our own, faithful or not."""
+        return self.status in (MEASURED, STAND_IN)
+
+    def get(self, *path: str) -> Any:
+        """A value of the record by its path, None where any step is missing."""
+        value: Any = self.record
+        for name in path:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(name)
+        return value
+
+    def value(self, part: str, metric: str) -> float | None:
+        """The measured value of a part, a fraction, or None."""
+        return self.get("metrics", "parts", part, metric) if self.measured else None
+
+    def interval(self, part: str, metric: str) -> tuple[float, float] | None:
+        """Low and high of a measured value, or None."""
+        pair = self.get("intervals", "parts", part, metric) if self.measured else None
+        return (float(pair[0]), float(pair[1])) if pair else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cell: a row's part and metric against one published source. `verdict` is None where nothing was run."""
+
+    part: str
+    metric: str
+    source: PublishedRow | None
+    published: float | None
+    measured: float | None
+    interval: tuple[float, float] | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class RowReport:
+    """A row with all its comparisons, source by source in the order of `result.published`."""
+
+    result: RowResult
+    comparisons: tuple[Comparison, ...]
+
+    def against(self, source_row: str | None) -> tuple[Comparison, ...]:
+        """The comparisons with one published row (None: those of a row that has no published numbers)."""
+        return tuple(c for c in self.comparisons if (c.source.id if c.source else None) == source_row)
+
+    @property
+    def first(self) -> tuple[Comparison, ...]:
+        """The comparisons with the table's own printed line."""
+        return self.against(self.result.published[0].id if self.result.published else None)
+
+    @property
+    def verdict(self) -> str | None:
+        """The verdict of the row: that of its headline against the table's own printed line; None if not run."""
+        cell = self.headline(self.result.published[0].id) if self.result.published else None
+        return cell.verdict.verdict if cell and cell.verdict else None
+
+    def headline(self, source_row: str | None) -> Comparison | None:
+        """The cell that sums up a source: whole-body AP, or the first measured cell where there is none (LSP)."""
+        cells = self.against(source_row)
+        whole = [c for c in cells if (c.part, c.metric) == ("wholebody", "AP")]
+        measured = [c for c in cells if c.measured is not None]
+        return next((c for c in (*(c for c in whole if c.measured is not None), *measured, *whole)), None)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line below the table; `row` is the title of the row it belongs to, None for the table."""
+
+    row: str | None
+    kind: str
+    """reading | run | gap | deviation | empty | failed | cited | stale | interval | machine | record"""
+    text: str
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """A finished table: what every rendering shows, each in its own form."""
+
+    table: Mapping[str, Any]
+    profile: Mapping[str, Any]
+    banner: str | None
+    rows: tuple[RowReport, ...]
+    notes: tuple[Note, ...]
+    damaged: tuple[str, ...] = ()
+    """A line for each record that could not be read."""
+
+    @property
+    def name(self) -> str:
+        """The table's name, also of its files."""
+        return str(self.table["name"])
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Part and metric of every column, in order."""
+        return tuple((part, metric) for part in self.table["parts"] for metric in self.table["metrics"])
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many rows came out how."""
+        counts = {status: sum(r.result.status == status for r in self.rows) for status in STATUSES}
+        words = {MEASURED: "measured", STAND_IN: "run as stand-ins", CITED: "cited only", FAILED: "failed",
+                 MISSING: "not run yet"}
+        said = {status: f"{counts[status]} {words[status]}" for status in STATUSES if counts[status]}
+        outcomes = [r.verdict for r in self.rows if r.result.status == MEASURED and r.verdict]
+        judged = ", ".join(f"{outcomes.count(v)} {v}" for v in VERDICTS if v in outcomes)
+        if judged:
+            said[MEASURED] += f" ({judged})"
+        return f"{len(self.rows)} system{'s' * (len(self.rows) != 1)}: {', '.join(said.values())}."

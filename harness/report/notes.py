@@ -1,0 +1,135 @@
+"""The lines below a table: how to read it, what was run, what is missing and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report import words
+from harness.report.comparability import trained_here
+from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult
+
+COLUMNS = ("AP and AR are OKS-based, fractions from 0 to 1. Resolution is height × width of the network's input. "
+           "Params are millions, GMACs those of one forward pass without flip (a multiply-add is one), img/s the "
+           "network alone with the flip counted as two passes.")
+
+
+def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowReport]) -> tuple[Note, ...]:
+    """Every note, those of the table first, then row by row."""
+    results = [row.result for row in rows]
+    notes = [Note(None, "reading", COLUMNS)]
+    notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
+    notes += _intervals(results)
+    if any(result.measured for result in results) and profile.get("reproduces"):
+        notes.append(Note(None, "reading", "Differences are measured minus published; a verdict on a row is that of "
+                          "its whole-body AP, every cell has its own in the CSV and JSON files."))
+    notes += _machines(results)
+    for result in results:
+        notes += _row(table, result)
+    return tuple(notes)
+
+
+def _row(table: Mapping[str, Any], result: RowResult) -> list[Note]:
+    title = str(result.row["title"])
+    notes = []
+    if result.status == FAILED:
+        text = f"failed: {words.one_line(result.get('error') or 'no reason was recorded')}"
+        notes.append(Note(title, "failed", text + (f" (log: {result.log})" if result.log else "")))
+    if result.status == CITED:
+        why = result.row.get("cited") or "this profile has no stand-in for it"
+        notes.append(Note(title, "cited", f"cited, not run: {words.one_line(why)}"))
+    if result.status == MISSING:
+        notes.append(Note(title, "missing", "not run yet in this profile"))
+    if result.measured:
+        notes.append(Note(title, "run", describe_run(result)))
+        if result.stale:
+            notes.append(Note(title, "stale", "the code has changed since this was run; run again with --stale"))
+        notes += [Note(title, "empty", text) for text in _empty(table, result)]
+        share = result.get("model", "gmacs_counted_share")
+        if share is not None and share < 0.9995:
+            notes.append(Note(title, "record", f"GMACs cover {share:.1%} of the operations; the rest has no count"))
+    notes += [Note(title, "record", words.one_line(text)) for text in result.get("notes") or ()]
+    notes += [Note(title, "gap", words.one_line(text)) for text in result.row.get("gaps") or ()]
+    return notes
+
+
+def describe_run(result: RowResult) -> str:
+    """What was run, on what, in one sentence."""
+    crop = (result.get("protocol", "crop", "height"), result.get("protocol", "crop", "width"))
+    said = [f"{result.get('model', 'name')} at {words.size(crop)}"]
+    if trained_here(result):
+        steps, epochs = result.get("training", "steps"), result.get("protocol", "train", "epochs")
+        text = f"trained {epochs} epoch{'s' * (epochs != 1)}" + (f" ({steps} steps)" if steps else "")
+        start = result.get("weights", "init")
+        said.append(f"{text} on {_data(result, 'train')} from {start or 'random weights'}")
+    else:
+        digest = str(result.get("weights", "sha256") or "")[:8]
+        said.append(f"weights given{f' (SHA-256 {digest}…)' if digest else ''}, not trained here")
+    boxes = result.get("data", "eval", "boxes") or "boxes not recorded"
+    named = {"gt": "ground-truth boxes", "detector": "detector boxes"}.get(boxes, f"boxes {boxes}")
+    flip = "with" if result.get("protocol", "test", "flip") else "without"
+    said.append(f"evaluated on {_data(result, 'eval')} with {named}, {flip} flip test")
+    said.append(f"seed {result.get('seed')}")
+    return "; ".join(said)
+
+
+def _data(result: RowResult, which: str) -> str:
+    facts = result.get("data", which) or {}
+    counts = [f"{facts[name]} {name}" for name in ("images", "people") if facts.get(name) is not None]
+    first, last = facts.get("range") or (0, None)
+    cut = f", images {first} to {'the end' if last is None else last}" if first or last is not None else ""
+    return f"{facts.get('dataset')} {facts.get('split')}" + (f" ({', '.join(counts)}{cut})" if counts or cut else "")
+
+
+def _empty(table: Mapping[str, Any], result: RowResult) -> list[str]:
+    """Why columns of a measured row are empty."""
+    parts = result.get("metrics", "parts") or {}
+    absent = [part for part in table["parts"] if part not in parts]
+    silent = [part for part in table["parts"] if part in parts
+              and all(parts[part].get(metric) is None for metric in table["metrics"])]
+    said = []
+    if absent:
+        layout = result.get("data", "eval", "layout")
+        why = result.get("data", "eval", "missing_parts") or f"layout {layout} has no such part"
+        said.append(f"no numbers for {_list(absent)}: {why}")
+    if silent:
+        said.append(f"no numbers for {_list(silent)}: the evaluated images have no labelled person with this part")
+    return said
+
+
+def _list(parts: Sequence[str]) -> str:
+    names = [words.part_title(part) for part in parts]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _intervals(results: Sequence[RowResult]) -> list[Note]:
+    kinds = {(i.get("level"), i.get("method"), i.get("resamples")) for r in results if r.measured
+             and (i := r.get("intervals")) and i.get("parts")}
+    return [Note(None, "interval", f"Intervals: {level:.0%}, {method}, {resamples} resamples. They say how far the "
+                 "value could move with other images, not with another training seed.")
+            for level, method, resamples in sorted(kinds, key=str) if level]
+
+
+def _machines(results: Sequence[RowResult]) -> list[Note]:
+    seen: dict[str, list[str]] = {}
+    for result in results:
+        if result.measured:
+            seen.setdefault(describe_machine(result), []).append(str(result.row["title"]))
+    return [Note(None, "machine", f"Measured on {text}" + (f": {', '.join(titles)}." if len(seen) > 1 else "."))
+            for text, titles in seen.items()]
+
+
+def describe_machine(result: RowResult) -> str:
+    """The machine of a record, and how the speed was measured there."""
+    machine, times = result.get("machine") or {}, result.get("times") or {}
+    device = times.get("device") or result.get("device")
+    parts = [str(machine["gpu"])] if machine.get("gpu") and device != "cpu" else []
+    if machine.get("processor"):
+        cores = f" ({machine['cores']} cores)" if machine.get("cores") else ""
+        parts.append(f"{machine['processor']}{cores}")
+    if not parts:
+        parts.append("a machine that was not recorded")
+    speed = [f"img/s on {device}"] if device else []
+    speed += [f"batch {times['batch_size']}"] if times.get("batch_size") else []
+    speed += [str(times["precision"])] if times.get("precision") else []
+    return ", ".join(parts) + (f"; {', '.join(speed)}" if speed else "")

@@ -1,0 +1,93 @@
+"""From the folder that runs leave to a report: which record each row shows, then screen and files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from harness.errors import UserError
+from harness.plan import Plan
+from harness.published import load_published
+from harness.record import DamagedRecord, RowFolder, newest_records, read_record
+from harness.registry import spec_data
+from harness.report.build import build_report, published_rows
+from harness.report.data import json_data
+from harness.report.model import CITED, FAILED, MISSING, RowResult, TableReport
+from harness.report.screen import print_report
+from harness.report.write import write_report
+from harness.run import is_stale
+
+
+def show_report(table_name: str, profile_name: str, results: Path, json_output: bool) -> list[str]:
+    """Show a table from the newest record of each row; returns a line for each record that cannot be read.
+
+    Rows that are not the table's own (mmpose configurations) follow those that are.
+    """
+    table, profile = spec_data("tables", table_name), spec_data("profiles", profile_name)
+    found, damaged = newest_records(results, table_name, profile_name)
+    rows = list(table["rows"])
+    known = {row["id"] for row in rows}
+    rows += [foreign_row(name, record) for name, (_, record) in found.items() if name not in known]
+    shown = [row_result(row, profile, *found.get(row["id"], (None, None))) for row in rows]
+    show(build_report(table, profile, shown, damaged), results, json_output)
+    return damaged
+
+
+def show_plan_report(plan: Plan, json_output: bool) -> None:
+    """Show the rows of a plan, each with the record of its own key."""
+    shown, damaged = [], []
+    for row in plan.rows:
+        folder, record = None, None
+        if row["id"] in plan.jobs:
+            files = RowFolder.of(plan.results, plan.jobs[row["id"]])
+            folder = files.path
+            try:
+                record = read_record(files.record) or read_record(files.failure)
+            except DamagedRecord as error:
+                damaged.append(str(error))
+        shown.append(row_result(row, plan.profile, folder, record))
+    show(build_report(plan.table, plan.profile, shown, damaged), plan.results, json_output)
+
+
+def show(report: TableReport, results: Path, json_output: bool) -> None:
+    """Print the table, or its JSON and nothing else; write its files beside the records where there are any.
+
+    Records in a folder that cannot be written are shown all the same.
+    """
+    if json_output:
+        json.dump(json_data(report), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        print_report(report, Console(highlight=False))
+    folder = results / report.name / str(report.profile["name"])
+    if not folder.is_dir():
+        return
+    try:
+        said = "written: " + ", ".join(str(path) for path in write_report(report, folder).values())
+    except UserError as error:
+        said = f"not written to files: {error}"
+    Console(stderr=json_output, highlight=False).print(said, style="dim", soft_wrap=True, markup=False)
+
+
+def row_result(row: Mapping[str, Any], profile: Mapping[str, Any], folder: Path | None,
+               record: Mapping[str, Any] | None) -> RowResult:
+    """What a row shows: its record or failure; without one it is cited or not run yet."""
+    published = published_rows(row, load_published())
+    if record is None:
+        runnable = "model" in row or profile["name"] in (row.get("stand_ins") or {})
+        return RowResult(row, MISSING if runnable else CITED, published=published)
+    log = RowFolder(folder).log if folder else None
+    status = str(record.get("status", FAILED))
+    return RowResult(row, status, record, log, status != FAILED and is_stale(dict(record)), published)
+
+
+def foreign_row(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for a record that the table does not list, with nothing published to hold it against."""
+    return {"id": name, "title": record.get("title", name), "published": [], "gaps": []}
+
+

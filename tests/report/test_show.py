@@ -1,0 +1,101 @@
+"""From the folder that runs leave to a table: newest records, rows without one, damaged files, JSON on its own."""
+
+import json
+
+from harness.files import write_json
+from harness.report import show_report
+from harness.report.show import row_result
+
+
+def put(results, record, name, file="record.json"):
+    folder = results / record["table"] / record["profile"] / name
+    write_json(folder / file, record)
+    return folder
+
+
+def shown(results, capsys, json_output=True, damaged=()):
+    assert show_report("table_s2", "demo", results, json_output) == list(damaged)
+    text = capsys.readouterr().out
+    return json.loads(text) if json_output else text
+
+
+def statuses(data):
+    return {row["id"]: row["status"] for row in data["rows"]}
+
+
+def test_without_records_rows_are_cited_or_missing(tmp_path, capsys):
+    found = statuses(shown(tmp_path, capsys))
+    assert found["tcformer_large"] == found["sbl_res152"] == found["hrnet_w48"] == "missing"
+    assert {status for name, status in found.items() if found[name] != "missing"} == {"cited"}
+
+
+def test_the_newest_record_counts_failures_included(tmp_path, capsys, make, table):
+    row = make.row(table, "hrnet_w48")
+    put(tmp_path, make.stand_in(row, "hrnet_small"), "hrnet_w48-a")
+    assert statuses(shown(tmp_path, capsys))["hrnet_w48"] == "stand-in"
+    failure = make.stand_in(row, status="failed", created="2026-01-02T00:00:00+00:00", error="it broke", metrics=None)
+    folder = put(tmp_path, failure, "hrnet_w48-b", "failure.json")
+    data = shown(tmp_path, capsys)
+    assert statuses(data)["hrnet_w48"] == "failed"
+    assert str(folder) in next(row for row in data["rows"] if row["id"] == "hrnet_w48")["log"]
+
+
+def test_records_of_other_code_are_stale(tmp_path, capsys, make, table):
+    row = make.row(table, "tcformer_large")
+    put(tmp_path, make.stand_in(row, code={"hash": "0" * 64}), "tcformer_large-a")
+    text = shown(tmp_path, capsys, json_output=False)
+    assert "stale stand-in" in " ".join(text.split())
+
+
+def test_rows_that_are_not_the_tables_own_follow(tmp_path, capsys, make):
+    row = {"id": "openmmlab:config", "title": "a configuration"}
+    put(tmp_path, make.stand_in(row, "tcformer_small"), "openmmlab-config-a")
+    data = shown(tmp_path, capsys)
+    assert [row["id"] for row in data["rows"]][-1] == "openmmlab:config"
+    assert data["rows"][-1]["published"] == []
+
+
+def test_damaged_records_are_reported_and_the_rest_shown(tmp_path, capsys, make, table):
+    folder = put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
+    (folder / "record.json").write_text("{")
+    lines = show_report("table_s2", "demo", tmp_path, True)
+    assert len(lines) == 1
+    assert str(folder / "record.json") in lines[0]
+    data = json.loads(capsys.readouterr().out)
+    assert data["damaged"] == lines
+    assert statuses(data)["hrnet_w48"] == "missing"
+
+
+def test_nothing_is_written_where_no_records_are(tmp_path, capsys):
+    assert "written:" not in shown(tmp_path / "runs", capsys, json_output=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_cannot_be_written_do_not_hide_the_table(tmp_path, capsys, make, table):
+    folder = put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
+    (folder.parent / "table_s2.md").mkdir()  # a folder where the file should go
+    text = " ".join(shown(tmp_path, capsys, json_output=False).split())
+    assert "hrnet_small" in text
+    assert "not written to files: cannot write" in text
+
+
+def test_json_goes_alone_to_standard_output(tmp_path, capsys, make, table):
+    put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
+    show_report("table_s2", "demo", tmp_path, True)
+    output = capsys.readouterr()
+    assert json.loads(output.out)["table"] == "table_s2"
+    assert "written:" in output.err
+
+
+def test_files_are_written_beside_the_records(tmp_path, capsys, make, table):
+    put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
+    text = shown(tmp_path, capsys, json_output=False)
+    for ending in ("md", "tex", "csv", "json"):
+        path = tmp_path / "table_s2" / "demo" / f"table_s2.{ending}"
+        assert path.is_file()
+        assert str(path) in text
+
+
+def test_a_row_without_model_or_stand_in_is_cited(table, profiles, make):
+    assert row_result(make.row(table, "zoomnet"), profiles["paper"], None, None).status == "cited"
+    assert row_result(make.row(table, "hrnet_w48"), profiles["paper"], None, None).status == "missing"
