@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
     from accelerate import Accelerator
 
+    from harness.data.sets import DataRef
     from harness.data.types import Predictions, Split
     from harness.layout import Layout
     from harness.protocol import Protocol
@@ -57,7 +58,9 @@ def prepare_torch(job: Job) -> None:
 
     torch.manual_seed(job.seed)
     torch.use_deterministic_algorithms(True, warn_only=job.device == "cuda")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    import torch.utils.deterministic as switches
+
+    switches.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs time
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # "fp32" means it
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -217,8 +220,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         "status": job.status, "created": now(),
         "model": {"name": job.model, "title": spec.title, "args": job.model_args, **cost},
         "protocol": job.protocol, "seed": job.seed, "device": job.device, "hashes": job.hashes,
-        "data": {"train": _described(job.train, None, result), "eval": {
-            **_described(job.evaluate, evaluation, {}), "layout": layout.name, "boxes": protocol.test.boxes,
+        "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
+            **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
         "weights": {"init": job.init, "file": str(weights_file), "sha256": sha256_file(weights_file)},
         "metrics": {"parts": metrics}, "intervals": intervals, "notes": notes,
@@ -261,16 +264,10 @@ def _peak(job: Job) -> int:
     return peak_bytes(job.device)
 
 
-def _described(reference: Any, split: Split | None, result: dict[str, Any]) -> dict[str, Any] | None:
-    if reference is None:
-        return None
+def _described(reference: DataRef, split: Split | None = None) -> dict[str, Any]:
     facts = {"dataset": reference.dataset, "split": reference.split, "title": reference.title, "root": reference.root,
              "options": reference.options, "range": [reference.first, reference.last]}
-    if split is not None:
-        facts |= {"images": len(split.images), "people": len(split.people)}
-    elif "people" in result:
-        facts |= {"people": result["people"]}
-    return facts
+    return facts if split is None else {**facts, "images": len(split.images), "people": len(split.people)}
 
 
 class _Clock:

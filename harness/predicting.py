@@ -121,7 +121,7 @@ def choose_boxes(images: Images, boxes: str | None, protocol: Protocol) -> tuple
         return Boxes(images.id, np.tile(box, (count, 1)), np.ones(count)), [f"boxes: {boxes} in every image"]
     from harness.data.coco import read_detections
 
-    found = read_detections(Path(boxes), images.id)
+    found = read_detections(Path(boxes), images, "the images")
     if len(found) == 0:
         raise UserError(f"--boxes {boxes}: no box is of an image in this folder (ids {images.id[:3].tolist()} ...)")
     return found, [f"boxes: {len(found)} of {boxes}"]
@@ -134,7 +134,7 @@ def draw_pictures(images: Images, scored: Any, boxes: np.ndarray, layout: Layout
     from harness.data.drawing import draw_pose
 
     for image_id, path in zip(images.id, images.path, strict=True):
-        picture = cv2.imread(str(path))
+        picture = np.asarray(cv2.imread(str(path)))
         for row in np.flatnonzero(scored.image_id == image_id)[::-1]:
             picture = draw_pose(picture, scored.keypoints[row], layout, min_score=min_score, box=boxes[row])
         done, data = cv2.imencode(".png", picture)

@@ -118,7 +118,7 @@ def code_hash(package: str) -> str:
 def provenance() -> dict[str, Any]:
     """Git commit and dirtiness of the checkout this runs from (None outside one), and package versions."""
     root = Path(__file__).parents[1]
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in ("wholebody-harness", *PACKAGES):
         try:
             versions[name] = importlib.metadata.version(name)

@@ -15,6 +15,7 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
     """Say what a name stands for: rows and sources of a table, files of a data set, parts of a model."""
     import json
     from pathlib import Path
+    from typing import Any
 
     import yaml
 
@@ -29,7 +30,7 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
     for kind in kinds:
         if kind == "models":
             spec = model_spec(name)
-            data = {"name": name, "title": spec.title, "builder": spec.builder, "args": spec.args,
+            data: dict[str, Any] = {"name": name, "title": spec.title, "builder": spec.builder, "args": spec.args,
                     "weights": spec.weights, "source": spec.source}
         else:
             data = spec_data(kind, name)

@@ -38,9 +38,10 @@ def draw_pose(image: np.ndarray, keypoints: np.ndarray, layout: Layout, min_scor
               box: Sequence[float] | np.ndarray | None = None) -> np.ndarray:
     """A copy of the picture (H, W, 3) uint8 with one person's key points and links drawn on it.
 
-    `keypoints` (K, 3) are x, y in pixels and a score or v; points with a score of at most `min_score`, or with a coordinate
-    that is not finite, are left out, and so are links to them. Lines grow with the person; points of face and hands are
-    smaller than the body's. `box` (x, y, w, h) is drawn if given. Raises ValueError if K is not the layout's.
+    `keypoints` (K, 3) are x, y in pixels and a score or v; points with a score of at most `min_score`, or with a
+    coordinate that is not finite, are left out, and so are links to them. Lines grow with the person; points of face
+    and hands are smaller than the body's. `box` (x, y, w, h) is drawn if given. Raises ValueError if K is not the
+    layout's.
     """
     keypoints = np.asarray(keypoints, dtype=np.float64)
     if keypoints.shape != (layout.size, 3):

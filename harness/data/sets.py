@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,18 +185,18 @@ def cut_split(split: Split, first: int, last: int | None) -> Split:
         return split
     import numpy as np
 
-    from harness.data.types import Boxes, Images, People
+    from harness.data.types import Images
 
     images = Images(split.images.id[first:last], split.images.path[first:last], split.images.size[first:last])
     if len(images) == 0:
         raise UserError(f"--eval-split {first}:{last} leaves no image of the {len(split.images)} of {split.name}")
 
-    def rows(table: Any, kind: type) -> Any:
+    def rows(table: Any) -> Any:
         keep = np.isin(table.image_id, images.id)
-        return kind(**{name: getattr(table, name)[keep] for name in kind.__dataclass_fields__})
+        return replace(table, **{field.name: getattr(table, field.name)[keep] for field in fields(table)})
 
-    detections = None if split.detections is None else rows(split.detections, Boxes)
-    return replace(split, images=images, people=rows(split.people, People), detections=detections)
+    detections = None if split.detections is None else rows(split.detections)
+    return replace(split, images=images, people=rows(split.people), detections=detections)
 
 
 def read_coco(spec: DatasetSpec, root: Path, split: str) -> Split:

@@ -53,6 +53,12 @@ def _batched_product(inputs: list[Any], outputs: list[Any]) -> int:
     return math.prod(x) * y[-1]
 
 
+def _bag(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of embedding_bag with weights: one for each row taken and channel."""
+    table, rows = (value.type().sizes() for value in inputs[:2])
+    return math.prod(rows) * table[-1]
+
+
 @dataclass(frozen=True)
 class Operations:
     """What one forward pass of one image costs."""
@@ -74,7 +80,8 @@ def count_operations(model: nn.Module, width: int, height: int) -> Operations:
     subject = copy.deepcopy(model).cpu().float().eval()
     rules: dict[str, Any] = {f"aten::{name}": None for name in FREE}
     rules |= {"aten::scaled_dot_product_attention": _attention, "aten::cdist": _distances,
-              "aten::_cdist_forward": _distances, "aten::baddbmm": _batched_product}
+              "aten::_cdist_forward": _distances, "aten::baddbmm": _batched_product,
+              "aten::embedding_bag": _bag}
     image = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every shape it turns into a constant: intended here

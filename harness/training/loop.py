@@ -101,7 +101,7 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
     optimizer = make_optimizer(model, train)
     prepared, optimizer = accelerator.prepare(model, optimizer)
     batches = EpochBatches(len(crops), train, setting.seed, accelerator.process_index, accelerator.num_processes)
-    loader: DataLoader = DataLoader(crops, batch_sampler=batches, num_workers=train.workers,  # type: ignore[arg-type]
+    loader: DataLoader = DataLoader(crops, batch_sampler=batches, num_workers=train.workers,
                                     pin_memory=accelerator.device.type == "cuda",
                                     worker_init_fn=init_worker if train.workers else None,
                                     generator=torch.Generator())  # else it takes a number from torch's own

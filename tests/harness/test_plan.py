@@ -86,7 +86,8 @@ def test_paper_plans_the_published_models_on_real_data(tmp_path):
     jobs = plan(tmp_path, profile="paper", data_root=root).jobs
     assert [job.model for job in jobs.values()] == ["sbl_resnet152", "hrnet_w48", "tcformer_large"]
     assert {job.status for job in jobs.values()} == {"measured"}
-    assert all(job.protocol["target"]["loss"] == "mse" and job.protocol["crop"]["height"] == 384 for job in jobs.values())
+    assert {job.protocol["target"]["loss"] for job in jobs.values()} == {"mse"}
+    assert {job.protocol["crop"]["height"] for job in jobs.values()} == {384}
     assert not any("published protocol" in note for job in jobs.values() for note in job.notes)
 
 
@@ -102,7 +103,7 @@ def test_without_a_training_split_small_profiles_train_on_synthetic_people_and_s
 
 def test_half_a_data_set_names_the_file_looked_for(tmp_path):
     (tmp_path / "coco" / "val2017").mkdir(parents=True)
-    with pytest.raises(UserError, match="coco_wholebody_val_v1.0.json"):
+    with pytest.raises(UserError, match=r"coco_wholebody_val_v1\.0\.json"):
         plan(tmp_path, data="coco-wholebody", data_root=str(tmp_path / "coco"))
 
 
@@ -125,7 +126,8 @@ def test_planning_imports_nothing_heavy(tmp_path):
     from tests.helpers import ROOT
 
     code = ("import sys\nfrom harness.cli import app\n"
-            f"try:\n    app({['run', 'table_s2', '--dry-run', '--results', str(tmp_path)]!r})\nexcept SystemExit: pass\n"
+            f"arguments = {['run', 'table_s2', '--dry-run', '--results', str(tmp_path)]!r}\n"
+            "try:\n    app(arguments)\nexcept SystemExit:\n    pass\n"
             "bad = {'torch', 'pandas', 'scipy', 'cv2', 'numpy', 'timm', 'matplotlib'} & set(sys.modules)\n"
             "sys.exit(f'imported {bad}' if bad else 0)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from harness.protocol import Train
@@ -20,4 +22,4 @@ def test_cosine_falls_to_zero():
     assert rates[0] == 1
     assert rates[50] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0)
-    assert all(a >= b for a, b in zip(rates, rates[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates))
