@@ -10,6 +10,10 @@ class UserError(Exception):
     """A mistake in what the user gave. The message names the value, the place and the choices."""
 
 
+class Interrupted(Exception):
+    """The user stopped a run (Ctrl-C). What was done is kept; the same command continues."""
+
+
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
     """The error for a name that is not there: nearest names first, then all of them."""
     choices = list(choices)

@@ -6,6 +6,7 @@ With `--train-only`, as each of several processes that a launcher starts, it tra
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.files import read_json, sha256_file
+from harness.files import locked, read_json, sha256_file
 from harness.hardware import cuda_device_count, machine
 from harness.layout import load_layout
 from harness.plan import Job
@@ -97,6 +98,14 @@ def intervals_of(scored: Scored, split: Split, layout: Layout, seed: int) -> dic
 def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
           ) -> dict[str, Any]:
     """Train the network, or take the finished training of the same content; returns the training's result."""
+    with contextlib.ExitStack() as stack:
+        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+            stack.enter_context(locked(training_folder(results, job).lock, "the training", wait=True))
+        return _train(job, protocol, model, results, tell, evaluation)
+
+
+def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
+           ) -> dict[str, Any]:
     from harness.data.coco import trainable
     from harness.data.crops import TrainCrops
     from harness.training.loop import Setting, fit, make_accelerator

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
-from harness.files import write_json
+from harness.errors import Interrupted, UserError
+from harness.files import locked, write_json
 from harness.job import PROGRESS
 from harness.plan import Job, Plan
 from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
@@ -104,7 +102,7 @@ def run_row(results: Path, job: Job, again: bool, progress: Progress) -> str:
             progress(job.row, {"phase": "end", "text": ""})
             return "ran"
         if code in (130, -signal.SIGINT):
-            raise KeyboardInterrupt
+            raise Interrupted
         if not folder.failure.is_file():
             reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
             write_failure(folder, job, f"{reason} (out of memory?)" if code == -signal.SIGKILL else reason)
@@ -143,18 +141,11 @@ def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], N
                 except ValueError:
                     continue  # a line cut off by the process's end
         return process.wait()
+    except KeyboardInterrupt as error:
+        process.terminate()
+        process.wait()
+        raise Interrupted from error
     except BaseException:
         process.terminate()
         process.wait()
         raise
-
-
-@contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; the kernel lets go of it when the process ends. Raises UserError if another holds it."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{what} is being run by another process (lock {path})") from error
-        yield

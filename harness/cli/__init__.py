@@ -8,7 +8,7 @@ import sys
 import typer
 
 from harness.cli import check, describe, doctor, listing, predict, report, run
-from harness.errors import UserError
+from harness.errors import Interrupted, UserError
 
 app = typer.Typer(
     name="harness",
@@ -47,7 +47,7 @@ def main() -> None:
     except UserError as error:
         print(f"harness: error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Interrupted:
         print("harness: interrupted; the same command continues where it was", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as in `harness list models | head -1`

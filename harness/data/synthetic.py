@@ -29,7 +29,7 @@ from harness.errors import UserError, unknown
 from harness.files import write_json
 from harness.layout import load_layout
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """To be raised whenever the same seed and index would give another picture or annotation."""
 SPLIT_START = {"val": 1, "train": 10_000_001}
 """First index of each split; a split holds at most SPLIT_LIMIT pictures, so that they never overlap."""

@@ -154,11 +154,11 @@ def _random_legs(rng: np.random.Generator, attitude: str) -> tuple[Leg, Leg]:
 
 
 def _random_yaw(rng: np.random.Generator) -> float:
-    """Mostly towards the viewer, sometimes from the side, one time in twelve from behind."""
+    """Mostly towards the viewer, sometimes from the side, one time in fourteen from behind."""
     kind = rng.random()
-    if kind < 0.8:
+    if kind < 0.82:
         return float(np.clip(rng.normal(0, 16), -45, 45))
-    if kind < 0.92:
+    if kind < 0.93:
         return float(rng.uniform(40, 80) * rng.choice([-1, 1]))
     return 180.0 + _around(rng, 0, 35)
 
@@ -173,12 +173,12 @@ def random_pose(rng: np.random.Generator) -> Pose:
     bend = abs(rng.normal(0, 8)) + (rng.uniform(15, 40) if rng.random() < 0.06 else 0.0)
     tilt = rng.uniform(-40, 40) if rng.random() < 0.08 else rng.normal(0, 4)
     # Who stands sideways often looks at the viewer.
-    look = -yaw * rng.uniform(0.3, 0.7) if facing and abs(yaw) > 35 and rng.random() < 0.7 else rng.normal(0, 13)
+    look = -yaw * rng.uniform(0.3, 0.7) if facing and abs(yaw) > 35 and rng.random() < 0.7 else rng.normal(0, 12)
     smiling = rng.random() < 0.5
     return Pose(
         yaw=yaw, lean=lean, tilt=tilt, camera=rng.uniform(-3, 16),
         spine=(_around(rng, 0, 16), bend, _around(rng, 0, 11)),
-        head=(float(np.clip(look, -55, 55)), _around(rng, -0.6 * (lean + bend) + 3, 10), _around(rng, 0, 10)),
+        head=(float(np.clip(look, -55, 55)), _around(rng, -0.7 * (lean + bend) + 3, 9), _around(rng, 0, 9)),
         arms=(_random_arm(rng, shares), _random_arm(rng, shares)),
         legs=_random_legs(rng, attitude),
         mouth_open=rng.uniform(0.2, 1.0) if rng.random() < 0.4 else rng.uniform(0, 0.15),

@@ -17,7 +17,7 @@ THING = 255
 """Code of pixels where a thing lies before people; 0 is the background, everything else a person's limb."""
 PEOPLE_SHARES = (0.45, 0.35, 0.2)
 """How often a picture shows one, two, three people."""
-PLACING = ((0.46, 0.1), (0.32, 0.12), (0.2, 0.14))
+PLACING = ((0.5, 0.1), (0.38, 0.12), (0.26, 0.12))
 """With one, two, three people: how often one is a close-up, and how often cut by the picture's edge; else whole."""
 
 
@@ -120,9 +120,9 @@ def _place(rng: np.random.Generator, figure: Figure, slot: int, count: int, widt
         return scale, float(x), float(y)
     if kind < near:
         # A close-up: the head in the upper part of the picture, the legs below its edge.
-        scale = rng.uniform(1.1, 1.9) * height / (1.0, 1.15, 1.3)[count - 1]
+        scale = rng.uniform(1.15, 1.8) * height / (1.0, 1.12, 1.25)[count - 1]
         head = figure.points[0, 1] * scale
-        return scale, lane, float(rng.uniform(0.16, 0.34) * height - head)
+        return scale, lane, float(rng.uniform(0.17, 0.3) * height - head)
     scale = rng.uniform(0.6, 1.1) * height / max(float(extent[1]), 0.8)
     y = rng.uniform(-low[1] * scale - 0.12 * height, height - high[1] * scale + 0.25 * height)
     x = rng.uniform(-0.02, 0.14) * width

@@ -201,7 +201,8 @@ def training_processes(results):
     return found
 
 
-LONG = ["--set", "train.epochs=8", "--set", "train.steps_per_epoch=2", "--set", "train.batch_size=4"]
+LONG = ["--set", "train.epochs=20", "--set", "train.steps_per_epoch=1", "--set", "train.batch_size=4"]
+VERY_LONG = ["--set", "train.epochs=500", *LONG[2:], "--seed", "5"]
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
@@ -243,9 +244,9 @@ def newest(results):
 
 
 def test_two_runs_at_once_do_not_share_a_row(own_results, tmp_path):
-    first = start(own_results, *LONG, "--seed", "5")
-    wait_for("trainings/*/epoch-0001.pth", own_results)
-    second = run(own_results, "--rows", "tcformer_large", *LONG, "--seed", "5")
+    first = start(own_results, *VERY_LONG)
+    wait_for("trainings/*/epoch-0002.pth", own_results)
+    second = run(own_results, "--rows", "tcformer_large", *VERY_LONG)
     assert_user_error(second, "another process")
     first.terminate()
     first.wait(timeout=60)

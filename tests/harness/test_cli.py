@@ -1,0 +1,92 @@
+"""Every command and every help text; what each prints and refuses."""
+
+import json
+
+import pytest
+
+from tests.helpers import assert_user_error, harness
+
+COMMANDS = ["run", "report", "list", "describe", "doctor", "predict", "check"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_an_example(command):
+    done = harness(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: harness {command}" in done.stdout
+
+
+def test_help_and_version():
+    done = harness("--help")
+    assert all(command in done.stdout for command in COMMANDS)
+    assert "--install-completion" in done.stdout
+    assert harness("--version").stdout.startswith("harness 0.")
+
+
+@pytest.mark.parametrize(("kind", "names"), [
+    ("tables", ["table_s2"]),
+    ("profiles", ["demo", "paper", "smoke"]),
+    ("models", ["tcformer_large", "hrnet_w48", "sbl_resnet152", "openmmlab:<config>"]),
+    ("datasets", ["coco-wholebody", "lsp", "synthetic"]),
+])
+def test_list(kind, names):
+    lines = harness("list", kind).stdout.splitlines()
+    for name in names:
+        assert any(line.startswith(name) for line in lines)
+
+
+def test_list_as_json_and_an_unknown_kind():
+    assert {"name", "title"} == set(json.loads(harness("list", "tables", "--json").stdout)[0])
+    assert_user_error(harness("list", "tabels"), "tables")
+
+
+@pytest.mark.parametrize("name", ["table_s2", "demo", "tcformer_large", "coco-wholebody", "lsp"])
+def test_describe(name):
+    done = harness("describe", name)
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
+
+
+def test_describe_synthetic_draws_a_sheet(tmp_path):
+    done = harness("describe", "synthetic", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    import cv2
+
+    sheet = cv2.imread(str(tmp_path / "synthetic-examples.png"))
+    assert sheet.shape[0] > 400
+    assert sheet.std() > 20
+
+
+def test_describe_an_unknown_name():
+    assert_user_error(harness("describe", "table_s22"), "table_s2")
+
+
+def test_doctor(tmp_path):
+    done = harness("doctor", "--results", tmp_path / "runs")
+    assert done.returncode == 0, done.stdout
+    for word in ("torch", "CUDA", "xtcocotools", "mmpose", "results"):
+        assert word in done.stdout
+    assert not (tmp_path / "runs").exists()
+    states = {f["state"] for f in json.loads(harness("doctor", "--results", tmp_path, "--json").stdout)}
+    assert states <= {"ok", "optional"}
+
+
+def test_doctor_with_an_unwritable_results_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = harness("doctor", "--results", tmp_path / "file" / "runs")
+    assert done.returncode == 1
+    assert "HARNESS_RESULTS" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["tcformer_small", "sbl_small", "hrnet_small", "synthetic", "table_s2"])
+def test_what_ships_here_passes_the_conformance_check(name, tmp_path):
+    done = harness("check", name, "--results", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout
+
+
+def test_check_an_unknown_name_and_a_data_set_without_its_folder(tmp_path):
+    assert_user_error(harness("check", "hrnet_smal"), "hrnet_small")
+    done = harness("check", "lsp", "--results", tmp_path)
+    assert done.returncode == 1
+    assert "--data-root" in done.stdout
