@@ -44,7 +44,7 @@ class ModelSpec:
     """"module:attribute" of a function `(num_keypoints, **args) -> torch.nn.Module`."""
     args: dict[str, Any] = field(default_factory=dict)
     weights: str = "plain"
-    """Which foreign checkpoints convert: plain | tcformer | sbl | hrnet."""
+    """Which foreign checkpoints convert: plain | tcformer | sbl | hrnet | openmmlab."""
     channels_last: bool = False
     """Memory format that measured faster for this network."""
     source: str = ""
@@ -90,7 +90,7 @@ def model_spec(name: str, args: dict[str, Any] | None = None) -> ModelSpec:
     if name.startswith(OPENMMLAB):
         config = name.removeprefix(OPENMMLAB)
         return ModelSpec(name, f"mmpose {config}", "baselines.openmmlab:build_openmmlab",
-                         {"config": config, **args}, source="mmpose, its own configuration")
+                         {"config": config, **args}, weights="openmmlab", source="mmpose, its own configuration")
     own = _own_models()
     if name in own:
         data = dict(own[name])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +93,10 @@ def convert(state: dict[str, Tensor], spec: ModelSpec, own: set[str]) -> dict[st
         return state
     if spec.weights == "tcformer":
         return load_attribute("tcformer.checkpoints:clean_state_dict")(state)
+    if spec.weights in ("sbl", "hrnet", "openmmlab") and any(key.startswith("backbone.") for key in state):
+        return load_attribute("baselines.convert:convert_mmpose")(state, kind=spec.weights)
     if spec.weights in ("sbl", "hrnet"):
-        if any(key.startswith("backbone.") for key in state):
-            converter: Callable[..., dict[str, Tensor]] = load_attribute("baselines.convert:convert_mmpose")
-        else:
-            converter = load_attribute("baselines.convert:convert_timm")
-        return converter(state, kind=spec.weights)
+        return load_attribute("baselines.convert:convert_timm")(state, kind=spec.weights)
     if spec.weights == "plain":
         for prefix in ("model.", "net."):
             if {prefix + key for key in state} == own:

@@ -40,7 +40,7 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
             typer.echo(f"# {kind[:-1]} {name}")
             typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110).rstrip())
         if kind == "datasets" and data.get("maker"):
-            from harness.data.synthetic_sheet import example_sheet
+            from harness.data.synthetic.sheet import example_sheet
 
             path = Path(out) / f"{name}-examples.png"
             example_sheet(path, seed=data["options"]["seed"])

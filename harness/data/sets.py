@@ -222,7 +222,7 @@ def read_lsp(spec: DatasetSpec, root: Path, split: str) -> Split:
 
 def synthetic_recipe(spec: DatasetSpec) -> dict[str, Any]:
     """What the drawn people depend on; equal recipes give equal files."""
-    text = (Path(__file__).parent / "synthetic.py").read_text()
+    text = (Path(__file__).parent / "synthetic" / "__init__.py").read_text()
     version = re.search(r"^GENERATOR_VERSION\s*=\s*(\d+)", text, re.MULTILINE)  # without importing OpenCV
     assert version is not None
     return {"generator": int(version[1]), **spec.options}

@@ -12,7 +12,7 @@ import pytest
 from harness.data import synthetic
 from harness.data.coco import read_coco_split
 from harness.data.synthetic import SPLIT_START, draw_image, is_complete, recipe, write_synthetic
-from harness.data.synthetic_body import (
+from harness.data.synthetic.body import (
     FACE,
     LEFT_HAND,
     NECK,
@@ -22,12 +22,12 @@ from harness.data.synthetic_body import (
     random_build,
     turn_y,
 )
-from harness.data.synthetic_boxes import box_iou
-from harness.data.synthetic_draw import ARM_LIMBS, LIMBS
-from harness.data.synthetic_hand import hand_points
-from harness.data.synthetic_pose import random_pose
-from harness.data.synthetic_scene import random_scene
-from harness.data.synthetic_sheet import ZOOM, example_sheet, keypoints_of
+from harness.data.synthetic.boxes import box_iou
+from harness.data.synthetic.draw import ARM_LIMBS, LIMBS
+from harness.data.synthetic.hand import hand_points
+from harness.data.synthetic.pose import random_pose
+from harness.data.synthetic.scene import random_scene
+from harness.data.synthetic.sheet import ZOOM, example_sheet, keypoints_of
 from harness.errors import UserError
 from harness.layout import load_layout
 from harness.scoring import Scored, score
@@ -413,7 +413,7 @@ def test_detector_boxes_are_jittered_truth_with_misses_and_false_alarms(val, det
 
 @pytest.mark.parametrize("box", [[0, 0, 320, 240], [0, 0, 5, 5], [315, 100, 5, 140], [100, 60, 80, 120]])
 def test_jitter_keeps_its_range_at_the_edges_of_the_picture(box):
-    from harness.data.synthetic_boxes import jittered_box
+    from harness.data.synthetic.boxes import jittered_box
 
     rng = np.random.default_rng(0)
     for _ in range(100):

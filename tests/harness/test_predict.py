@@ -45,7 +45,8 @@ def test_whole_images_results_and_pictures(weights, photos, tmp_path):
 
 
 def test_boxes_as_numbers_and_as_a_file(weights, photos, tmp_path):
-    done = harness("predict", "--weights", weights, "--images", photos, "--out", tmp_path / "a", "--boxes", "50,20,100,200")
+    done = harness("predict", "--weights", weights, "--images", photos, "--out", tmp_path / "a",
+                   "--boxes", "50,20,100,200")
     assert done.returncode == 0, done.stderr
     ids = [int(p.stem) for p in sorted(photos.iterdir())]
     boxes = [{"image_id": ids[0], "category_id": 1, "bbox": [50, 20, 100, 200], "score": 0.9},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic_body import FACE, HEAD, HEAD_MESH, NECK, Figure
-from harness.data.synthetic_brush import Layer, tone
-from harness.data.synthetic_dress import Dress
-from harness.data.synthetic_head import AZIMUTHS, CRANIUM, RINGS
+from harness.data.synthetic.body import FACE, HEAD, HEAD_MESH, NECK, Figure
+from harness.data.synthetic.brush import Layer, tone
+from harness.data.synthetic.dress import Dress
+from harness.data.synthetic.head import AZIMUTHS, CRANIUM, RINGS
 
 _MESH = slice(HEAD_MESH.start, HEAD_MESH.start + RINGS * AZIMUTHS)
 _SKULL = slice(_MESH.stop, _MESH.stop + CRANIUM)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic_body import LEFT_HAND, NECK, PELVIS, PRINT, RIGHT_HAND, SIDES, WAIST, Figure
-from harness.data.synthetic_brush import Colour, Layer, tone
-from harness.data.synthetic_dress import Dress
-from harness.data.synthetic_face import paint_head
+from harness.data.synthetic.body import LEFT_HAND, NECK, PELVIS, PRINT, RIGHT_HAND, SIDES, WAIST, Figure
+from harness.data.synthetic.brush import Colour, Layer, tone
+from harness.data.synthetic.dress import Dress
+from harness.data.synthetic.face import paint_head
 
 HEAD_LIMB, NECK_LIMB, TRUNK, HIPS, HAIR = 1, 2, 3, 4, 5
 ARM_LIMBS = ((6, 7, 8), (9, 10, 11))

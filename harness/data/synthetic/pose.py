@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic_head import HAIRLINES
+from harness.data.synthetic.head import HAIRLINES
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ ARM_SHARES = {
 }
 # How likely each attitude is, and which arms go with it.
 ATTITUDES = {
-    "stand": (0.42, "stand"), "walk": (0.18, "swing"), "run": (0.1, "swing"), "sit": (0.12, "sit"),
-    "squat": (0.04, "active"), "star": (0.08, "active"), "kick": (0.06, "active"),
+    "stand": (0.5, "stand"), "walk": (0.21, "swing"), "run": (0.08, "swing"), "sit": (0.08, "sit"),
+    "squat": (0.02, "active"), "star": (0.07, "active"), "kick": (0.04, "active"),
 }
 _HANDS = {
     # Curl of thumb to little finger, and fan.
@@ -154,11 +154,11 @@ def _random_legs(rng: np.random.Generator, attitude: str) -> tuple[Leg, Leg]:
 
 
 def _random_yaw(rng: np.random.Generator) -> float:
-    """Mostly towards the viewer, sometimes from the side, one time in fourteen from behind."""
+    """Mostly towards the viewer, sometimes from the side, one time in twenty-five from behind."""
     kind = rng.random()
-    if kind < 0.82:
+    if kind < 0.88:
         return float(np.clip(rng.normal(0, 16), -45, 45))
-    if kind < 0.93:
+    if kind < 0.96:
         return float(rng.uniform(40, 80) * rng.choice([-1, 1]))
     return 180.0 + _around(rng, 0, 35)
 
@@ -170,8 +170,8 @@ def random_pose(rng: np.random.Generator) -> Pose:
     yaw = _random_yaw(rng)
     facing = abs(yaw) < 90
     lean = {"run": 14.0, "squat": 18.0, "sit": 2.0}.get(attitude, 3.0) + _around(rng, 0, 7)
-    bend = abs(rng.normal(0, 8)) + (rng.uniform(15, 40) if rng.random() < 0.06 else 0.0)
-    tilt = rng.uniform(-40, 40) if rng.random() < 0.08 else rng.normal(0, 4)
+    bend = abs(rng.normal(0, 8)) + (rng.uniform(15, 40) if rng.random() < 0.04 else 0.0)
+    tilt = rng.uniform(-40, 40) if rng.random() < 0.04 else rng.normal(0, 4)
     # Who stands sideways often looks at the viewer.
     look = -yaw * rng.uniform(0.3, 0.7) if facing and abs(yaw) > 35 and rng.random() < 0.7 else rng.normal(0, 12)
     smiling = rng.random() < 0.5

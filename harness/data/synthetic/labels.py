@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.synthetic_body import BODY, FACE, FOOT, LEFT_HAND, RIGHT_HAND
-from harness.data.synthetic_draw import ARM_LIMBS, HEAD_LIMB, HIPS, LEG_LIMBS, LIMBS, NECK_LIMB, TRUNK
-from harness.data.synthetic_scene import Person, Scene
+from harness.data.synthetic.body import BODY, FACE, FOOT, LEFT_HAND, RIGHT_HAND
+from harness.data.synthetic.draw import ARM_LIMBS, HEAD_LIMB, HIPS, LEG_LIMBS, LIMBS, NECK_LIMB, TRUNK
+from harness.data.synthetic.scene import Person, Scene
 
 MIN_PART = 6.0
 """A hand or face less than this many pixels high and wide is not labelled: nobody could."""

@@ -22,14 +22,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from harness.data.synthetic_boxes import detect
-from harness.data.synthetic_labels import annotate
-from harness.data.synthetic_scene import random_scene
+from harness.data.synthetic.boxes import detect
+from harness.data.synthetic.labels import annotate
+from harness.data.synthetic.scene import random_scene
 from harness.errors import UserError, unknown
 from harness.files import write_json
 from harness.layout import load_layout
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """To be raised whenever the same seed and index would give another picture or annotation."""
 SPLIT_START = {"val": 1, "train": 10_000_001}
 """First index of each split; a split holds at most SPLIT_LIMIT pictures, so that they never overlap."""

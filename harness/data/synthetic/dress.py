@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic_brush import Colour
+from harness.data.synthetic.brush import Colour
 
 SKINS: tuple[Colour, ...] = (
     (182, 206, 240), (160, 188, 232), (140, 172, 222), (118, 152, 206), (95, 128, 182), (72, 100, 150), (54, 74, 112),

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from harness.data.synthetic_body import PELVIS, Figure, pose_figure, random_build
-from harness.data.synthetic_brush import SUPERSAMPLE, Colour, Layer
-from harness.data.synthetic_draw import LIMBS, paint_figure
-from harness.data.synthetic_dress import cloth, random_dress
-from harness.data.synthetic_pose import random_pose
+from harness.data.synthetic.body import PELVIS, Figure, pose_figure, random_build
+from harness.data.synthetic.brush import SUPERSAMPLE, Colour, Layer
+from harness.data.synthetic.draw import LIMBS, paint_figure
+from harness.data.synthetic.dress import cloth, random_dress
+from harness.data.synthetic.pose import random_pose
 
 THING = 255
 """Code of pixels where a thing lies before people; 0 is the background, everything else a person's limb."""
 PEOPLE_SHARES = (0.45, 0.35, 0.2)
 """How often a picture shows one, two, three people."""
-PLACING = ((0.5, 0.1), (0.38, 0.12), (0.26, 0.12))
+PLACING = ((0.32, 0.06), (0.24, 0.07), (0.16, 0.08))
 """With one, two, three people: how often one is a close-up, and how often cut by the picture's edge; else whole."""
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic_hand import hand_points
-from harness.data.synthetic_head import EARS, FACE_POINTS, HEAD_EXTRA, face_points, head_extra
-from harness.data.synthetic_pose import Arm, Leg, Pose
+from harness.data.synthetic.hand import hand_points
+from harness.data.synthetic.head import EARS, FACE_POINTS, HEAD_EXTRA, face_points, head_extra
+from harness.data.synthetic.pose import Arm, Leg, Pose
 
 BODY, FOOT, FACE = slice(0, 17), slice(17, 23), slice(23, 91)
 LEFT_HAND, RIGHT_HAND = slice(91, 112), slice(112, 133)
