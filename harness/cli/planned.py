@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from harness.plan import Plan
+from harness.plan import Job, Plan
 from harness.run import state_of
+
+VERBS = {"new": "to run", "failed": "to run again", "damaged": "damaged"}
+"""What a row's state means for the run; other states are their own word."""
 
 
 def show(plan: Plan) -> None:
     """Print a plan (`--dry-run`)."""
     profile = plan.profile
     typer.echo(f"{plan.table['title']}\nprofile {profile['name']}: {' '.join(profile['description'].split())}\n"
-               f"results in {plan.results}/")
-    minutes, memory = 0.0, 0.0
+               f"results in {plan.results}/\n")
+    todo: list[Job] = []
     for row in plan.rows:
         job = plan.jobs.get(row["id"])
         if job is None:
-            typer.echo(f"  {row['id']:<18} cited    {row['cited']}")
+            typer.echo(f"  {row['id']:<18} cited         {row['cited']}")
             continue
         state = state_of(plan.results, job)
-        expected = job.expected
-        todo = state.name not in ("done", "stale")
-        if todo:
-            minutes += expected.get("minutes", 0)
-            memory = max(memory, expected.get("memory_gib", 0))
-        verb = {"new": "to run", "failed": "to run again", "damaged": "damaged"}.get(state.name, state.name)
-        train = "evaluation only" if job.weights else f"train on {job.train.title if job.train else '-'}"
-        typer.echo(f"  {row['id']:<18} {verb:<8} {job.status}: {job.model} on {job.device}, {train}, "
-                   f"evaluate on {job.evaluate.title}, key {job.key[:12]}, about {_time(expected)}")
+        if state.name not in ("done", "stale", "damaged"):
+            todo.append(job)
+        train = "weights given" if job.weights else f"train on {job.train.title if job.train else '-'}"
+        verb = VERBS.get(state.name, state.name)
+        typer.echo(f"  {row['id']:<18} {verb:<13} {job.status}: {job.model} on {job.device}, {train}, "
+                   f"evaluate on {job.evaluate.title}{_cost(job.expected)}; key {job.key[:12]}")
         if state.name in ("failed", "damaged"):
-            typer.echo(f"  {'':<18} {state.detail}")
+            typer.echo(f"{'':<21}{state.detail}")
         for note in job.notes:
-            typer.echo(f"  {'':<18} - {note}")
-    typer.echo(f"to do: about {_duration(minutes)}, peak memory about {memory:g} GiB\n"
-               f"hardware it is meant for: {profile['expected']['hardware']}")
+            typer.echo(f"{'':<21}- {note}")
+    minutes = sum(job.expected.get("minutes", 0) for job in todo)
+    typer.echo(f"\n{len(todo)} row(s) to run" + (f", about {minutes:g} minutes" if minutes else ""))
+    for key in ("time", "memory", "disk", "hardware"):
+        typer.echo(f"{'expected ' + key + ':':<19} {profile['expected'][key]}")
 
 
-def _time(expected: dict) -> str:
-    return f"{_duration(expected.get('minutes', 0))}, {expected.get('memory_gib', 0):g} GiB"
-
-
-def _duration(minutes: float) -> str:
-    if minutes >= 48 * 60:
-        return f"{minutes / 1440:.0f} days"
-    return f"{minutes / 60:.1f} hours" if minutes >= 120 else f"{minutes:.2g} minutes"
+def _cost(expected: dict[str, Any]) -> str:
+    if "minutes" not in expected:
+        return ""
+    return f", about {expected['minutes']:g} minutes and {expected['memory_gib']:g} GiB"

@@ -1,0 +1,58 @@
+"""The README's commands, as they stand there, with the smallest profile and real files for the placeholders."""
+
+import re
+import shlex
+import tomllib
+
+import pytest
+
+from tests.harness.test_plan import coco_folder
+from tests.helpers import ROOT, harness
+
+README = (ROOT / "README.md").read_text()
+
+
+def readme_commands():
+    """Every command in the README's code blocks that begins with `harness`, comments removed."""
+    blocks = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    lines = [line.split("  #")[0] for block in blocks for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in re.split(r"&&|;", line)]
+    return [part for part in parts if part.startswith("harness ")]
+
+
+def test_the_two_commands_are_there():
+    assert "python -m pip install -e . && harness run table_s2" in README
+    assert "python -m pip install tox && tox" in README
+    assert "python -m pip install --quiet tox && tox" in (ROOT / ".ci" / "run").read_text()
+    assert (ROOT / "tox.ini").is_file()
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["harness"] == "harness.cli:main"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", readme_commands())
+def test_a_command_of_the_readme(command, own_results, tmp_path, request):
+    words = shlex.split(command)[1:]
+    weights = next(own_results.glob("trainings/hrnet_small-*/final.pth"))
+    pictures = next((own_results / "data").glob("synthetic-*")) / "val2017"
+    values = {"FILE": str(weights), "FILE.pth": str(weights), "NAME": "table_s2", "DIR": str(pictures)}
+    if words[0] == "run":
+        if "lsp" in words:
+            values["DIR"] = str(request.getfixturevalue("shared") / "data" / "lspet-mini")
+            words += ["--eval-split", "0:8", "--set", "train.batch_size=2"]
+        if "paper" in words:
+            values["DIR"] = coco_folder(tmp_path / "coco", ["train", "val"])
+            words += [] if "--dry-run" in words else ["--dry-run"]
+        else:
+            words += ["--profile", "smoke"]
+        words += ["--results", str(own_results), "--device", "cpu"]
+        if any(word.startswith("openmmlab:") for word in words):
+            pytest.importorskip("mmpose", reason="mmpose is not installed")
+            words += ["--set", "train.steps_per_epoch=1"]
+    if words[0] == "predict":
+        words += ["--out", str(tmp_path / "out")]
+    if words[0] == "describe":
+        words += ["--out", str(tmp_path)]
+    filled = [re.sub(r"\b(DIR|FILE\.pth|FILE|NAME)\b", lambda m: values[m[1]], word) for word in words]
+    done = harness(*filled)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
