@@ -48,6 +48,9 @@ class Target(Section):
     """Heat-map targets and the loss."""
 
     sigma: float = Field(2.0, gt=0, description="Gaussian, heat-map pixels")
+    centre: Literal["rounded", "exact"] = Field(
+        "rounded", description="rounded: to the nearest heat-map pixel (MSRA); exact: where the point is (DARK)"
+    )
     loss: Literal["mse", "cross_entropy"] = Field(
         "mse", description="mse: weighted per-point mean squared error (the published protocol); cross_entropy: "
         "softmax over the heat map against the normalised Gaussian"
@@ -87,11 +90,21 @@ class Test(Section):
     min_box_score: float = Field(0.0, ge=0, le=1)
     flip: bool = True
     flip_shift: bool = Field(True, description="shift the mirrored heat maps right by one pixel before averaging")
-    decode: Literal["quarter", "argmax"] = Field("quarter", description="quarter: 0.25 pixel to the higher neighbour")
+    decode: Literal["quarter", "argmax", "dark"] = Field(
+        "quarter", description="quarter: 0.25 pixel to the higher neighbour; dark: one Newton step on the log heat map"
+    )
+    dark_kernel: int = Field(11, ge=3, description="odd width of the blur before the dark step, heat-map pixels")
     visible_score: float = Field(0.2, description="point scores above this enter the person score")
     nms_oks: float = Field(0.9, gt=0, le=1, description="hard OKS-NMS threshold")
     batch_size: int = Field(32, ge=1)
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+
+
+    @model_validator(mode="after")
+    def _kernel_is_odd(self) -> Test:
+        if self.dark_kernel % 2 == 0:
+            raise ValueError(f"dark_kernel {self.dark_kernel} must be odd")
+        return self
 
 
 class Protocol(Section):

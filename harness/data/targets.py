@@ -19,7 +19,7 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def msra_targets(points: Tensor, visible: Tensor, map_width: int, map_height: int, stride: float = 4,
-                 sigma: float = 2.0) -> tuple[Tensor, Tensor]:
+                 sigma: float = 2.0, exact: bool = False) -> tuple[Tensor, Tensor]:
     """Gaussian heat maps (B, K, map_height, map_width) with peak 1, and weights (B, K), both float32.
 
     `points` (B, K, 2) in input pixels, `visible` (B, K) 0 or 1, `stride` input pixels per map pixel, `sigma`
@@ -27,16 +27,20 @@ def msra_targets(points: Tensor, visible: Tensor, map_width: int, map_height: in
     sigma (rounded down) on each side. Weight and map are 0 for points that are not visible or whose window
     lies outside. As in mmpose, "outside" starts one pixel later at the left and upper border, where an empty
     map keeps its weight.
+
+    `exact`: the Gaussian is centred on the point itself and reaches over the whole map (Zhang et al., DARK,
+    CVPR 2020; mmpose's "unbiased").
     """
     size = torch.tensor([map_width, map_height], device=points.device)
     radius = int(3 * sigma)
-    middle = (points.float() / stride + 0.5).trunc()
+    middle = points.float() / stride if exact else (points.float() / stride + 0.5).trunc()
     inside = (middle - radius < size) & (middle + radius + 1 >= 0)
     weight = visible.float() * inside.all(dim=-1)
 
     def profile(length: int, axis: int) -> Tensor:
         distance = torch.arange(length, device=points.device) - middle[..., axis, None]
-        return torch.exp(-distance.square() / (2 * sigma**2)) * (distance.abs() <= radius)
+        gaussian = torch.exp(-distance.square() / (2 * sigma**2))
+        return gaussian if exact else gaussian * (distance.abs() <= radius)
 
     across, down = profile(map_width, 0), profile(map_height, 1) * (weight > 0)[..., None]
     return down[..., :, None] * across[..., None, :], weight

@@ -63,7 +63,7 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
         for number, (indices, batch) in enumerate(zip(mine, loader, strict=True)):
             torch.manual_seed(rank + number * processes)
             maps = heatmaps(model, normalise(batch["image"].to(device)), layout, protocol)
-            found = decode(maps, protocol.test.decode == "quarter").cpu().numpy().astype(np.float64)
+            found = decode(maps, protocol.test.decode, protocol.test.dark_kernel).cpu().numpy().astype(np.float64)
             if not np.isfinite(found).all():
                 raise UserError("the network gives heat maps with values that are not finite: its weights are "
                                 "broken, or its training diverged")

@@ -182,7 +182,8 @@ def _epoch(model: nn.Module, optimizer: Any, loader: DataLoader, setting: Settin
         with accelerator.autocast():
             output = model(images)
         points, visible = batch["points"].to(accelerator.device), batch["visible"].to(accelerator.device)
-        maps, weight = msra_targets(points, visible, output.shape[-1], output.shape[-2], sigma=target.sigma)
+        maps, weight = msra_targets(points, visible, output.shape[-1], output.shape[-2], sigma=target.sigma,
+                                    exact=target.centre == "exact")
         loss = loss_of(output.float(), maps, weight)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)

@@ -201,7 +201,7 @@ def training_processes(results):
     return found
 
 
-LONG = ["--set", "train.epochs=20", "--set", "train.steps_per_epoch=1", "--set", "train.batch_size=4"]
+LONG = ["--set", "train.epochs=60", "--set", "train.steps_per_epoch=1", "--set", "train.batch_size=4"]
 VERY_LONG = ["--set", "train.epochs=500", *LONG[2:], "--seed", "5"]
 
 

@@ -21,7 +21,7 @@ def test_a_quarter_towards_the_higher_neighbour():
 
 
 def test_argmax_only_where_asked():
-    assert decode(map_with((4, 3), {(5, 3): 0.5}), quarter=False).tolist() == [[[4, 3, 1]]]
+    assert decode(map_with((4, 3), {(5, 3): 0.5}), "argmax").tolist() == [[[4, 3, 1]]]
 
 
 def test_equal_neighbours_leave_the_point_where_it_is():
@@ -48,7 +48,7 @@ def test_a_map_without_a_positive_value_gives_minus_one(value):
 
 
 def test_of_equal_maxima_the_first():
-    assert decode(map_with((6, 3), {(2, 5): 1.0}), quarter=False)[0, 0, :2].tolist() == [6, 3]
+    assert decode(map_with((6, 3), {(2, 5): 1.0}), "argmax")[0, 0, :2].tolist() == [6, 3]
 
 
 def test_numpy_maps_and_batches():
@@ -64,3 +64,19 @@ def test_the_maximum_of_a_target_is_within_half_a_pixel_of_its_point():
     found = decode(msra_targets(points, torch.ones(4, 9), 48, 64)[0])
     assert ((found[..., :2] - points / 4).abs() <= 0.5 + 1e-6).all()
     assert (found[..., 2] == 1).all()
+
+
+def test_the_dark_step_finds_exact_centres_that_the_quarter_step_only_nears():
+    rng = np.random.default_rng(0)
+    points = torch.from_numpy(rng.uniform(20, 100, (1, 200, 2)).astype(np.float32))
+    maps = msra_targets(points, torch.ones(1, 200), 32, 32, sigma=2.0, exact=True)[0]
+
+    def error(*arguments):
+        return (decode(maps, *arguments)[..., :2] - points / 4).norm(dim=-1).mean().item()
+
+    assert error("dark", 5) < 0.02 < error("quarter") < error("argmax")
+
+
+def test_the_dark_step_stays_where_it_has_no_neighbours():
+    maps = map_with((0, 0), {(1, 0): 0.5, (0, 1): 0.5})
+    assert decode(maps, "dark", 5)[0, 0, :2].tolist() == [0, 0]

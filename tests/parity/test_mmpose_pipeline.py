@@ -133,7 +133,7 @@ def test_maxima_are_equal(mmpose):
 
     maps = random_maps(2000)
     places, values = get_heatmap_maximum(maps)
-    found = decode(maps[None], quarter=False)[0].numpy()
+    found = decode(maps[None], "argmax")[0].numpy()
     np.testing.assert_array_equal(found[:, :2], places)
     np.testing.assert_array_equal(found[:, 2], values)
     assert (places == -1).any()
@@ -154,6 +154,36 @@ def test_the_quarter_step_is_equal_inside_and_none_near_the_border(mmpose):
     np.testing.assert_array_equal(found[inside], expected[inside])
     np.testing.assert_array_equal(found[~inside], places[~inside])
     assert (expected[~inside] != places[~inside]).any()  # there the versions do differ
+
+
+@pytest.mark.parametrize("kernel", [5, 7, 11, 17])
+def test_the_dark_step_is_equal(mmpose, kernel):
+    """Gaussians of several widths with centres between pixels, some of them near the border, on a little noise."""
+    from mmpose.codecs.utils import get_heatmap_maximum
+    from mmpose.codecs.utils.refinement import refine_keypoints_dark
+
+    rng = np.random.default_rng(kernel)
+    points = torch.from_numpy(rng.uniform((-4, -4), (4 * 32 + 4, 4 * 24 + 4), (400, 2)).astype(np.float32))
+    maps = msra_targets(points[None], torch.ones(1, 400), 32, 24, sigma=2.0, exact=True)[0][0].numpy()
+    maps = (maps + 0.02 * rng.random(maps.shape)).astype(np.float32)
+    places, _ = get_heatmap_maximum(maps)
+    expected = refine_keypoints_dark(places[None].copy(), maps.copy(), blur_kernel_size=kernel)[0]
+    found = decode(maps[None], "dark", kernel)[0, :, :2].numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert (np.abs(found - places).max(axis=1) > 0.1).mean() > 0.5
+
+
+def test_exact_centres_are_those_of_their_unbiased_targets(mmpose):
+    from mmpose.codecs import MSRAHeatmap
+
+    rng = np.random.default_rng(0)
+    points = rng.uniform((-40, -40), (4 * 48 + 40, 4 * 64 + 40), (2000, 2)).astype(np.float32)
+    codec = MSRAHeatmap(input_size=(192, 256), heatmap_size=(48, 64), sigma=2.0, unbiased=True)
+    expected = codec.encode(points[None], np.ones((1, 2000), np.float32))
+    maps, weight = msra_targets(torch.from_numpy(points)[None], torch.ones(1, 2000), 48, 64, exact=True)
+    np.testing.assert_array_equal(weight.numpy(), expected["keypoint_weights"])
+    counted = weight[0].numpy() > 0
+    np.testing.assert_allclose(maps[0].numpy()[counted], expected["heatmaps"][counted], atol=2e-6)
 
 
 @pytest.mark.parametrize("threshold", [0.9, 0.6])

@@ -68,8 +68,8 @@ def test_models_and_stand_ins_exist(table, profiles):
             assert set(row["stand_ins"]) == {name for name, p in profiles.items() if not p["reproduces"]}
             for name, stand_in in row["stand_ins"].items():
                 assert stand_in["model"] != row["model"]
-                model_spec(stand_in["model"], stand_in["model_args"])
-                make_protocol(stand_in["protocol"], f"{row['id']} in {name}")
+                model_spec(stand_in["model"], stand_in.get("model_args"))
+                make_protocol(stand_in.get("protocol", {}), f"{row['id']} in {name}")
 
 
 # Values per row from the released configurations; sources in the table's file.
