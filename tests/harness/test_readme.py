@@ -14,13 +14,14 @@ README = (ROOT / "README.md").read_text()
 
 def readme_commands():
     """Every command in the README's code blocks that begins with `harness`, comments removed."""
-    blocks = re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    lines = [line.split("  #")[0] for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    lines = [line.split("  #")[0] for language, block in blocks if not language for line in block.splitlines()]
     parts = [part.strip() for line in lines for part in re.split(r"&&|;", line)]
     return [part for part in parts if part.startswith("harness ")]
 
 
 def test_the_two_commands_are_there():
+    assert len(readme_commands()) >= 10
     assert "python -m pip install -e . && harness run table_s2" in README
     assert "python -m pip install tox && tox" in README
     assert "python -m pip install --quiet tox && tox" in (ROOT / ".ci" / "run").read_text()
