@@ -1,0 +1,131 @@
+"""Scoring stored predictions again, under other conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.data.coco import BOX_AREA_SHARE
+from harness.data.types import People, Predictions
+from harness.errors import unknown
+from harness.inference.nms import select
+from harness.layout import HAND, Layout, Part
+from harness.protocol import Protocol
+from harness.scoring.accumulate import Figures, figures
+from harness.scoring.score import match_parts, with_hand
+from harness.scoring.scored import SCORE_KEYS, Scored, ScoreKey
+
+AP_AR = ("AP", "AR")
+ByPart = dict[str, Figures]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Every setting that can be changed after the predictions are stored."""
+
+    score_key: str = "person"
+    """What ranks: "person"; "part", the part's own score; "point mean", the mean of the part's point scores (times the
+    box score, where it is stored), which is how the part scores of COCO-WholeBody's example file were made."""
+    area: str = "person"
+    """The area in OKS: "person", as annotated (the person's segment), or "box", 0.53 w h of the person box."""
+    hand: str = "mean"
+    """"mean" of left and right hand, or "joint": one part of 42 points."""
+    offset: float = 0.0
+    """Pixels added to x and y of every predicted point."""
+    visible_score: float | None = None
+    """Point scores above this enter the person score; None where that is done already."""
+    nms_oks: float | None = None
+    """OKS-NMS threshold, 1 for none; None where that is done already."""
+
+    def settings(self) -> dict[str, Any]:
+        """By dotted name; without those that are done already."""
+        named = {SETTINGS[field]: value for field, value in vars(self).items()}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+SETTINGS = {"score_key": "score.key", "area": "score.area", "hand": "score.hand", "offset": "score.offset",
+            "visible_score": "test.visible_score", "nms_oks": "test.nms_oks"}
+"""Field of `Conditions` -> the setting's dotted name."""
+
+
+def ranked_by(scored: Scored, score_key: str) -> str:
+    """What "auto", "person" or "part" comes to for these predictions. Raises UserError for another key."""
+    if score_key not in SCORE_KEYS:
+        raise unknown("score key", score_key, SCORE_KEYS)
+    return ("part" if scored.part_scores else "person") if score_key == "auto" else score_key
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Predictions and the people they are held against: raw ones with their protocol, or results of a file."""
+
+    people: People
+    image_ids: np.ndarray
+    layout: Layout
+    conditions: Conditions
+    """As they are."""
+    scored: Scored | None = None
+    raw: Predictions | None = None
+    protocol: Protocol | None = None
+
+    def has_part_scores(self) -> bool:
+        """Whether the predictions have scores of their own for some part."""
+        return self.scored is not None and bool(self.scored.part_scores)
+
+    def figures(self, conditions: Conditions) -> ByPart:
+        """AP and AR of every part under some conditions, strict mode. Raises UserError as `score` does."""
+        scored = self.scored_under(conditions)
+        people = self.people
+        if conditions.area == "box":
+            people = replace(people, area=people.box[:, 2] * people.box[:, 3] * BOX_AREA_SHARE)
+        key: ScoreKey = "person" if conditions.score_key == "person" else "part"
+        layout = self.layout if conditions.hand == "mean" else with_joint_hand(self.layout)
+        found = {part: figures(of, AP_AR)
+                 for part, of in match_parts(people, scored, layout, self.image_ids, key).items()}
+        joint = found.pop(JOINT, None)
+        result = with_hand(found)
+        return result if joint is None else {**result, HAND: joint}
+
+    def scored_under(self, conditions: Conditions) -> Scored:
+        """The predictions, selected, scored and moved as the conditions say."""
+        scored, box_score = self.scored, None
+        if self.raw is not None:
+            assert self.protocol is not None
+            test = self.protocol.test.model_copy(update={"visible_score": conditions.visible_score,
+                                                         "nms_oks": conditions.nms_oks})
+            kept, score = select(self.raw, self.layout, self.protocol.model_copy(update={"test": test}))
+            scored = Scored(self.raw.image_id[kept], self.raw.keypoints[kept], score)
+            box_score = self.raw.box_score[kept]
+        assert scored is not None
+        if conditions.score_key == "point mean":
+            scored = replace(scored, part_scores=point_means(scored, self.layout, box_score))
+        if conditions.offset:
+            scored = replace(scored, keypoints=scored.keypoints + np.array([conditions.offset, conditions.offset, 0.0]))
+        return scored
+
+
+def point_means(scored: Scored, layout: Layout, box_score: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Scores of every part, (N,) each: the mean of its point scores, times the box score where there is one."""
+    factor = 1.0 if box_score is None else box_score
+    return {name: scored.keypoints[:, part.slice, 2].mean(axis=1) * factor for name, part in layout.parts.items()
+            if part.score != layout.parts["body"].score}
+
+
+JOINT = "jointhand"
+
+
+def with_joint_hand(layout: Layout) -> Layout:
+    """The layout with one part of all hand points besides the others; it must have hands (see `has_hands`).
+
+    The part has no score of its own, so that the person's ranks it.
+    """
+    left, right = layout.parts["lefthand"], layout.parts["righthand"]
+    return replace(layout, parts={**layout.parts, JOINT: Part(left.start, right.stop, None, "hand_score")})
+
+
+def has_hands(layout: Layout) -> bool:
+    """Whether left and right hand are parts that follow each other, so that they could be one."""
+    left, right = layout.parts.get("lefthand"), layout.parts.get("righthand")
+    return left is not None and right is not None and left.stop == right.start
