@@ -31,6 +31,8 @@ class Scored:
     box: np.ndarray | None = None
     """(N, 4) float64 x, y, w, h. Where given, w * h is the area of a prediction for the medium and large
     ranges; otherwise the extent of its body points is (top-down results carry no box)."""
+    filled: dict[str, np.ndarray] | None = None
+    """Part name -> (N,) bool: where a file had no score of the part and the person's stands in `part_scores`."""
 
     def __len__(self) -> int:
         return len(self.image_id)
