@@ -107,10 +107,13 @@ class Evidence:
 
 
 def point_means(scored: Scored, layout: Layout, box_score: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Scores of every part, (N,) each: the mean of its point scores, times the box score where there is one."""
+    """Part scores, (N,) each: the mean of the part's point scores, times the box score where there is one.
+
+    Body and whole body keep the person's: the example file of COCO-WholeBody has no others that count.
+    """
     factor = 1.0 if box_score is None else box_score
     return {name: scored.keypoints[:, part.slice, 2].mean(axis=1) * factor for name, part in layout.parts.items()
-            if part.score != layout.parts["body"].score}
+            if part.points is not None and part.score != layout.parts["body"].score}
 
 
 JOINT = "jointhand"

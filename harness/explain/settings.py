@@ -84,7 +84,7 @@ def title_of(setting: str) -> str:
 
 def what_it_takes(setting: str) -> str:
     """What has to be done to change a setting."""
-    matching = [name for name in CHANGEABLE if setting == name or name.endswith(".") and setting.startswith(name)]
+    matching = [name for name in CHANGEABLE if setting == name or (name.endswith(".") and setting.startswith(name))]
     return CHANGEABLE[max(matching, key=len)] if matching else NEW_TRAINING
 
 

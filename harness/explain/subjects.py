@@ -34,7 +34,7 @@ class Subject:
     notes: tuple[str, ...] = ()
 
 
-def open_subject(text: str, gt: Path | None = None, layout: str = "coco-wholebody", score_key: str = "auto",
+def open_subject(text: str, gt: Path | None = None, layout: str | None = None, score_key: str = "auto",
                  data_root: Path | None = None) -> Subject:
     """A record (its folder or file), a file of results with its annotations `gt`, or the id of a published number.
 
@@ -84,22 +84,22 @@ def of_published(row: PublishedRow) -> Subject:
                    metrics, None, tuple(notes))
 
 
-def of_file(path: Path, gt: Path | None, layout_name: str, score_key: str) -> Subject:
+def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str) -> Subject:
     """A file of results, to be scored against the annotations `gt`."""
-    from harness.data.coco import read_coco_split
     from harness.explain.rescoring import Conditions, Evidence, ranked_by
-    from harness.layout import load_layout
-    from harness.scoring import load_results
+    from harness.scoring.inputs import check_images, layout_of, load_predictions, load_truth
 
     if gt is None:
-        raise UserError(f"{path} has no record beside it: name its annotations with --gt FILE")
-    layout = load_layout(layout_name)
-    split = read_coco_split(gt, gt.parent, layout, gt.stem, "", None)
-    scored = load_results(path, layout)
-    conditions = Conditions(score_key=ranked_by(scored, score_key))
-    evidence = Evidence(split.people, split.images.id, layout, conditions, scored=scored)
-    settings = {"data.images": len(split.images), "score.evaluator": EVALUATOR, **conditions.settings()}
-    return Subject(str(path), settings, None, evidence)
+        raise UserError(f"{path} is no record: name the annotations that it is for with --gt FILE")
+    layout = layout_of(layout_name, gt, path)
+    truth, predictions = load_truth(gt, layout), load_predictions(path, layout)
+    check_images(predictions, truth, gt)
+    conditions = Conditions(score_key=ranked_by(predictions.scored, score_key))
+    evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored)
+    settings = {"data.images": len(truth.image_ids), "score.evaluator": EVALUATOR, **conditions.settings()}
+    left_out = [f"{count} {name.replace('_', ' ')}" for name, count in {**truth.counts, **predictions.counts}.items()
+                if count and name not in ("annotations", "entries")]
+    return Subject(str(path), settings, None, evidence, tuple(left_out))
 
 
 def of_record(path: Path, data_root: Path | None = None) -> Subject:
