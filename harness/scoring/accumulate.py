@@ -71,7 +71,7 @@ def figure(metric: str, by_area: dict[str, Curves | None]) -> float | None:
 
 def area_of(metric: str) -> str:
     """The area range that a metric is about."""
-    return {"m": "medium", "l": "large"}.get(metric[2:], "all")
+    return {"m": "medium", "l": "large", "s": "small"}.get(metric[2:], "all")
 
 
 def figures(matches: Matches, metrics: tuple[str, ...] = METRICS, order: np.ndarray | None = None,
@@ -81,5 +81,5 @@ def figures(matches: Matches, metrics: tuple[str, ...] = METRICS, order: np.ndar
     people = matches.counted.sum(axis=1) if copies is None else matches.counted @ copies
     needed = {area_of(metric) for metric in metrics}
     by_area = {name: curves(matches, a, order, int(people[a]))
-               for a, name in enumerate(AREA_RANGES) if name in needed}
+               for a, name in enumerate((*AREA_RANGES, "small")) if name in needed}
     return {metric: figure(metric, by_area) for metric in metrics}
