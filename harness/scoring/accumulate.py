@@ -28,7 +28,7 @@ def rank(matches: Matches) -> np.ndarray:
 
 
 def curves(matches: Matches, area: int, order: np.ndarray, people: int) -> Curves | None:
-    """Walk down the ranking `order` (indices of predictions, which may repeat) against `people` that count.
+    """Walk down the ranking `order` (D,) against `people` that count.
 
     `area` is the index of the area range. None if nobody counts.
     """
@@ -74,11 +74,10 @@ def area_of(metric: str) -> str:
     return {"m": "medium", "l": "large"}.get(metric[2:], "all")
 
 
-def figures(matches: Matches, metrics: tuple[str, ...] = METRICS, order: np.ndarray | None = None,
-            copies: np.ndarray | None = None) -> Figures:
-    """Figures of one part; `order` replaces the ranking, `copies` (I,) says how often each image counts."""
-    order = rank(matches) if order is None else order
-    people = matches.counted.sum(axis=1) if copies is None else matches.counted @ copies
+def figures(matches: Matches, metrics: tuple[str, ...] = METRICS) -> Figures:
+    """Figures of one part."""
+    order = rank(matches)
+    people = matches.counted.sum(axis=1)
     needed = {area_of(metric) for metric in metrics}
     by_area = {name: curves(matches, a, order, int(people[a]))
                for a, name in enumerate(AREA_RANGES) if name in needed}
