@@ -59,14 +59,14 @@ def walk(right: np.ndarray, wrong: np.ndarray, people: int) -> Curves:
 
 def figure(metric: str, by_area: dict[str, Curves | None]) -> float | None:
     """One of `METRICS` from the curves of the area ranges; None where nobody counts."""
-    kind, suffix = metric[:2], metric[2:]
     found = by_area[area_of(metric)]
-    if found is None:
-        return None
-    values = found.precision if kind == "AP" else found.recall
-    if suffix in ("50", "75"):
-        values = values[np.isclose(OKS_THRESHOLDS, float(suffix) / 100)]
-    return float(np.mean(values))
+    return None if found is None else float(np.mean(averaged(metric, found)))
+
+
+def averaged(metric: str, found: Curves) -> np.ndarray:
+    """What a figure is the mean of: precision (T', R) or recall (T',) at its T' thresholds."""
+    values = found.precision if metric.startswith("AP") else found.recall
+    return values[np.isclose(OKS_THRESHOLDS, float(metric[2:]) / 100)] if metric[2:] in ("50", "75") else values
 
 
 def area_of(metric: str) -> str:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.layout import HAND, REPORTED_PARTS
-from harness.scoring.accumulate import Curves, area_of, figure, rank
+from harness.scoring.accumulate import Curves, area_of, averaged, rank
 from harness.scoring.definition import AREA_RANGES, RECALL_POINTS
 from harness.scoring.matching import Matches
+
+CELLS = 2**14
+"""Items times replicates worked on at a time: a few arrays of this size stay in the cache."""
 
 Samples = dict[str, dict[str, np.ndarray]]
 """Part -> metric -> (B,) a figure of every replicate; NaN where nobody counted in it."""
@@ -36,17 +39,20 @@ def resample(matches: Mapping[str, Matches], copies: np.ndarray, metrics: tuple[
 
 def resample_part(matches: Matches, copies: np.ndarray, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Metric -> (B,) of one part."""
-    most = int(copies.max(initial=0))
-    areas = {name: a for a, name in enumerate(AREA_RANGES) if name in {area_of(metric) for metric in metrics}}
-    walks = {name: Walk.of(matches, a, most) for name, a in areas.items()}
-    people = {name: copies @ matches.counted[a] for name, a in areas.items()}
     result = {metric: np.full(len(copies), np.nan) for metric in metrics}
-    for b, times in enumerate(copies):
-        curves = {name: walk.curves(times, int(people[name][b])) for name, walk in walks.items()}
-        for metric in metrics:
-            value = figure(metric, curves)
-            if value is not None:
-                result[metric][b] = value
+    for name in {area_of(metric): None for metric in metrics}:
+        area = list(AREA_RANGES).index(name)
+        people = copies @ matches.counted[area]
+        informed = np.flatnonzero(people)
+        walk = Walk.of(matches, area, int(copies.max(initial=0)))
+        block = max(1, CELLS // len(walk.image))
+        for begin in range(0, len(informed), block):
+            rows = informed[begin:begin + block]
+            curves = walk.curves(copies[rows], people[rows])
+            for metric in metrics:
+                if area_of(metric) == name:
+                    values = averaged(metric, curves).swapaxes(0, 1)
+                    result[metric][rows] = values.reshape(len(rows), -1).mean(axis=1)
     return result
 
 
@@ -91,28 +97,32 @@ class Walk:
                    np.cumsum(closed.sum(axis=1)) - 1, np.nonzero(set_aside)[1], ignored_start,
                    before[threshold, right_items] + ignored_start[threshold])
 
-    def curves(self, times: np.ndarray, people: int) -> Curves | None:
-        """Curves of the data set in which image i stands times[i] times (I,), with `people` that count."""
-        if people == 0:
-            return None
-        weight = np.append(times, 0)[self.image]
+    def curves(self, copies: np.ndarray, people: np.ndarray) -> Curves:
+        """Curves of b replicates: precision (T, b, R), recall (T, b).
+
+        In each, image i stands copies[:, i] times (b, I), and people (b,) count, at least one.
+        """
+        weight = np.pad(copies, ((0, 0), (0, 1))).take(self.image, axis=1)
         if self.copy.any():
             weight = np.where(self.copy == 0, weight, weight >= self.copy)
-        length = np.diff(self.end, prepend=-1)
-        found = np.cumsum(weight[self.right])  # runs on through the thresholds, as does the next
-        ignored = np.concatenate([[0], np.cumsum(weight[self.ignored])])
-        total = np.cumsum(weight)[self.right] - ignored[self.ignored_before]
-        total += np.repeat(ignored[self.ignored_start], length)
-        before = np.append(0, found[self.end[:-1]])
-        precision = (found - np.repeat(before, length)) / (total + np.spacing(1))
-        precision[self.end] = 0
+        # All replicates and thresholds lie in one row, replicate by replicate, and the running sums run on.
+        b, n, t = len(copies), len(self.right), len(self.end)
+        end = (self.end + n * np.arange(b)[:, None]).ravel()
+        length = np.diff(end, prepend=-1)
+        found = np.cumsum(weight.take(self.right, axis=1))
+        before = np.append(0, found[end[:-1]])
+        ignored = np.pad(np.cumsum(weight.take(self.ignored, axis=1), axis=1), ((0, 0), (1, 0)))
+        total = np.cumsum(weight, axis=1).take(self.right, axis=1) - ignored.take(self.ignored_before, axis=1)
+        total += np.repeat(ignored.take(self.ignored_start, axis=1), length[:t], axis=1)
+        precision = (found - np.repeat(before, length)) / (total.ravel() + np.spacing(1))
+        precision[end] = 0
         # Where each recall is first reached; the end of a threshold stands for never.
-        first = np.searchsorted(found, before[:, None] + needed(people), side="left")
-        first = np.minimum(first, self.end[:, None])
+        first = np.searchsorted(found, before[:, None] + np.repeat(needed(people), t, axis=0), side="left")
+        first = np.minimum(first, end[:, None])
         # A stretch that runs on into the next threshold meets nothing but zeros there.
-        best = np.maximum.reduceat(precision, first.ravel()).reshape(first.shape)
-        monotone = np.ascontiguousarray(np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1])
-        return Curves(monotone, (found[self.end] - before) / people)
+        best = np.maximum.reduceat(precision, first.ravel()).reshape(b, t, -1)
+        monotone = np.maximum.accumulate(best[:, :, ::-1], axis=2)[:, :, ::-1]
+        return Curves(monotone.swapaxes(0, 1), (found[end] - before).reshape(b, t).T / people)
 
 
 def lay_out(image: np.ndarray, score: np.ndarray, right: np.ndarray, wrong: np.ndarray, most: int
@@ -126,7 +136,8 @@ def lay_out(image: np.ndarray, score: np.ndarray, right: np.ndarray, wrong: np.n
         return np.zeros(0, int), np.zeros(0, int)
     new = np.append(True, (image[1:] != image[:-1]) | (score[1:] != score[:-1]))
     start = np.flatnonzero(new)
-    mixed = (np.logical_or.reduceat(right, start, axis=1) & np.logical_or.reduceat(wrong, start, axis=1)).any(axis=0)
+    both = np.logical_or.reduceat(right, start, axis=1) & np.logical_or.reduceat(wrong, start, axis=1)
+    mixed = np.asarray(both.any(axis=0))
     times = np.where(mixed, most, 1)
     length = np.diff(start, append=d)
     run = np.repeat(np.arange(len(start)), times)  # every run as often as it is laid out
@@ -137,11 +148,13 @@ def lay_out(image: np.ndarray, score: np.ndarray, right: np.ndarray, wrong: np.n
     return np.repeat(start[run] - before, size) + np.arange(size.sum()), np.repeat(copy, size)
 
 
-def needed(people: int) -> np.ndarray:
-    """(R,) the fewest right predictions, at least 1, with which recall reaches each of `RECALL_POINTS`.
+def needed(people: np.ndarray) -> np.ndarray:
+    """(b, R) the fewest right predictions, at least 1, with which recall reaches each of `RECALL_POINTS`.
 
-    Recall is their number divided by `people` in floating point, so the neighbours of the product are tried.
+    Recall is their number divided by `people` (b,) in floating point, so the neighbours of the product are tried.
     """
-    near = np.floor(RECALL_POINTS * people)[:, None] + np.arange(-1, 3)
-    enough: np.ndarray = near / people >= RECALL_POINTS[:, None]
-    return np.maximum(near[np.arange(len(near)), enough.argmax(axis=1)], 1).astype(np.int64)
+    people = people[:, None]
+    fewest = np.floor(RECALL_POINTS * people) - 1
+    for _ in range(3):
+        fewest += fewest / people < RECALL_POINTS
+    return np.maximum(fewest, 1).astype(np.int64)

@@ -115,7 +115,7 @@ def test_no_images(case):
 @settings(max_examples=50, deadline=None)
 @given(people=st.integers(1, 20_000))
 def test_recall_points_are_reached_where_the_division_says_so(people):
-    fewest = needed(people)
+    fewest = needed(np.array([people]))[0]
     assert (fewest / people >= RECALL_POINTS).all()
     beyond = fewest > 1  # at recall 0 the first right prediction is meant, whatever recall it has
     assert ((fewest - 1) / people < RECALL_POINTS)[beyond].all()
