@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PROGRESS = "HARNESS_PROGRESS_FD"
 """Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
-BOOTSTRAP = 200
+BOOTSTRAP = 1000
 """Resamples of the interval that a record carries."""
 
 Tell = Callable[..., None]

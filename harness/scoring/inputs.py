@@ -72,12 +72,12 @@ def load_truth(path: Path, layout: Layout) -> Truth:
         raise UserError(f"{path}: annotation {people.id[first]} is on image {people.image_id[first]}, "
                         "which the file does not list")
     estimated = np.array(["area" not in entry for entry in entries], bool)
-    marks = Marks(
-        ignore=np.array([bool(entry.get("ignore", 0)) for entry in entries], bool),
-        estimated_area=estimated,
-        invalid={part: np.array([entry.get(f"{part}_valid", True) is False for entry in entries], bool)
-                 for part in layout.parts},
-    )
+    invalid = np.zeros(people.keypoints.shape[:2], bool)
+    for name, part in layout.parts.items():
+        flagged = [entry.get(f"{name}_valid", True) is False for entry in entries]
+        invalid[np.array(flagged, bool), part.slice] = True
+    ignore = np.array([bool(entry.get("ignore", 0)) for entry in entries], bool)
+    marks = Marks(ignore, estimated, invalid)
     counts = {"annotations": len(everyone), "other_categories": len(everyone) - len(entries),
               "areas_estimated": int(estimated.sum())}
     return Truth(people, image_ids, marks, counts)

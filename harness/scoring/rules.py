@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,16 +36,11 @@ STRICT = Rules()
 
 @dataclass(frozen=True)
 class Marks:
-    """What a file says of its P people that only some rules read, (P,) bool each."""
+    """What a file says of its P people that only some rules read."""
 
     ignore: np.ndarray
-    """The annotation's own flag `ignore`."""
+    """(P,) bool: the annotation's own flag `ignore`."""
     estimated_area: np.ndarray
-    """The file has no area; 0.53 w h of the box stands in."""
-    invalid: dict[str, np.ndarray] = field(default_factory=dict)
-    """Part -> the file's `<part>_valid` is there and false."""
-
-    @classmethod
-    def none(cls, people: int) -> Marks:
-        """No marks on any of that many people."""
-        return cls(np.zeros(people, bool), np.zeros(people, bool))
+    """(P,) bool: the file has no area; 0.53 w h of the box stands in."""
+    invalid: np.ndarray
+    """(P, K) bool: points of parts whose `<part>_valid` is there and false."""

@@ -51,8 +51,7 @@ def test_truth_with_its_marks_and_counts(save):
     assert found.image_ids.tolist() == [1, 2]
     assert found.people.id.tolist() == [1, 2, 4]
     assert found.marks.ignore.tolist() == [True, False, False]
-    assert found.marks.invalid["foot"].tolist() == [False, True, False]
-    assert not found.marks.invalid["face"].any()
+    assert np.argwhere(found.marks.invalid).tolist() == [[1, k] for k in range(17, 23)]
     assert found.marks.estimated_area.tolist() == [False, False, True]
     assert found.people.area[2] == pytest.approx(53)
     assert found.counts == {"annotations": 4, "other_categories": 1, "areas_estimated": 1}
