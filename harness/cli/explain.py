@@ -24,24 +24,23 @@ def command(
     import json
     from pathlib import Path
 
-    from harness.errors import UserError, unknown
+    from harness.errors import unknown
     from harness.explain.effects import explain
     from harness.explain.present import as_json, as_text
-    from harness.explain.subjects import open_subject
+    from harness.explain.subjects import Subject, evidence_of, open_subject
     from harness.files import write_json
 
     if metric not in ("AP", "AR"):
         raise unknown("metric", metric, ("AP", "AR"))
-    paths = {"gt": Path(gt) if gt else None, "data_root": Path(data_root) if data_root else None}
-    first = open_subject(a, layout=layout, score_key=score_key, **paths)
-    if first.evidence is None:
-        reason = "; ".join(first.notes) if first.metrics is None or first.settings.get("seed") is not None else ""
-        raise UserError(f"A must have stored predictions, and {a} has none that can be scored"
-                        + (f" ({reason})" if reason else " (a published number: name it second)"))
-    second = open_subject(b, layout=layout, score_key=score_key, **paths) if b else None
-    parts = [*first.evidence.layout.parts, "hand"]
-    if part is not None and part not in parts:
-        raise unknown("part", part, parts)
+
+    def opened(text: str) -> Subject:
+        return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None)
+
+    first = opened(a)
+    layout_parts = [*evidence_of(first).layout.parts, "hand"]
+    if part is not None and part not in layout_parts:
+        raise unknown("part", part, layout_parts)
+    second = opened(b) if b else None
     found = explain(first, second, part, metric)
     data = as_json(found)
     if out:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.explain.rescoring import AP_AR, SETTINGS, ByPart, Conditions, Evidence, has_hands
 from harness.explain.settings import Difference, differences, out_of_reach, title_of
-from harness.explain.subjects import Metrics, Subject, rescored
+from harness.explain.subjects import Metrics, Subject, evidence_of, rescored
 
 ALL_AS_B = "all of B's"
 """Name of the change that takes over every setting of B at once."""
@@ -67,16 +67,16 @@ class Explanation:
 def explain(a: Subject, b: Subject | None = None, part: str | None = None, metric: str = "AP") -> Explanation:
     """Compare settings, and score A's predictions under every other value that B or `CANDIDATES` has.
 
-    Changes are sorted by their effect on `metric`, of `part` or the part with the largest. A must have evidence.
+    Changes are sorted by their effect on `metric`, of `part` or the part with the largest. Raises UserError where A has
+    nothing that can be scored again.
     """
-    assert a.evidence is not None
+    evidence = evidence_of(a)
     a, notes = rescored(a)
     if b is not None:
         b, more = rescored(b)
         notes += [f"B: {note}" for note in more]
-    assert a.evidence is not None
     assert a.metrics is not None
-    changes = [change_of(a.evidence, a.metrics, conditions, b) for conditions in alternatives(a.evidence, b)]
+    changes = [change_of(evidence, a.metrics, conditions, b) for conditions in alternatives(evidence, b)]
     changes.sort(key=lambda change: -change.largest(metric, part))
     refused = incomparable(a, b) if b else ""
     gap = None

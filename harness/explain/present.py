@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.explain.effects import ALL_AS_B, Change, Explanation
 from harness.explain.rescoring import AP_AR
-from harness.explain.settings import title_of
+from harness.explain.settings import as_option, say, title_of
 from harness.explain.subjects import Metrics, Subject
 from harness.report import words
 
@@ -32,7 +32,7 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "differences": [{**asdict(difference), "known": difference.known} for difference in found.differences],
         "changes": [change_json(found, change) for change in found.changes],
         "gap": found.gap, "not_comparable": found.refused or None,
-        "out_of_reach": [asdict(difference) for difference in found.out_of_reach],
+        "out_of_reach": [{**asdict(difference), "option": as_option(difference)} for difference in found.out_of_reach],
         "notes": found.notes, "caveat": CAVEAT,
     }
 
@@ -67,8 +67,11 @@ def as_text(found: Explanation, metric: str = "AP") -> Group:
         blocks.append(Text(f"{found.refused}: no gap is computed.", style="yellow"))
     elsewhere = [difference for difference in found.out_of_reach if not found.b]
     if elsewhere:
-        named = ", ".join(f"{difference.title} ({say(difference.a)})" for difference in elsewhere)
+        named = ", ".join(f"{difference.title} ({say(difference.setting, difference.a)})" for difference in elsewhere)
         blocks.append(Text(f"Not to be changed afterwards, but by a new run or training: {named}."))
+    options = [option for difference in found.out_of_reach if (option := as_option(difference))]
+    if options and found.b:
+        blocks.append(Text(f"A new run of A as B says: harness run ... {' '.join(options)}"))
     blocks += [Text(note, style="yellow") for note in found.notes]
     return Group(*blocks)
 
@@ -77,8 +80,8 @@ def difference_table(found: Explanation) -> Table:
     """Every setting that differs, or that only one side states."""
     table = plain_table("Differs", "A", "B", "Can be changed")
     for difference in found.differences:
-        table.add_row(difference.title, say(difference.a), say(difference.b), difference.changeable,
-                      style="" if difference.known else "dim")
+        a, b = (say(difference.setting, value) for value in (difference.a, difference.b))
+        table.add_row(difference.title, a, b, difference.changeable, style="" if difference.known else "dim")
     if not found.differences:
         table.add_row("nothing that is known", "", "", "")
     return table
@@ -111,19 +114,8 @@ def row_of(figures: Metrics, parts: list[str], metric: str, form: Any) -> list[s
 def name_of(change: Change) -> str:
     """A change in words."""
     if change.setting == ALL_AS_B:
-        return "all of B's: " + ", ".join(f"{title_of(name)} {say(value)}" for name, value in change.value.items())
-    return f"{title_of(change.setting)}: {say(change.value)}" + (" (B's)" if change.as_b else "")
-
-
-def say(value: Any) -> str:
-    """A setting's value in words."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(say(item) for item in value)
-    return str(value)
+        return f"{ALL_AS_B}: " + ", ".join(f"{title_of(name)} {say(name, value)}" for name, value in change.value.items())
+    return f"{title_of(change.setting)}: {say(change.setting, change.value)}" + (" (B's)" if change.as_b else "")
 
 
 def plain_table(*columns: str) -> Table:

@@ -39,6 +39,11 @@ class Conditions:
     nms_oks: float | None = None
     """OKS-NMS threshold, 1 for none; None where that is done already."""
 
+    @property
+    def ranked_by(self) -> ScoreKey:
+        """The score key for the metric."""
+        return "person" if self.score_key == "person" else "part"
+
     def settings(self) -> dict[str, Any]:
         """By dotted name; without those that are done already."""
         named = {SETTINGS[field]: value for field, value in vars(self).items()}
@@ -80,10 +85,10 @@ class Evidence:
         people = self.people
         if conditions.area == "box":
             people = replace(people, area=people.box[:, 2] * people.box[:, 3] * BOX_AREA_SHARE)
-        key: ScoreKey = "person" if conditions.score_key == "person" else "part"
         layout = self.layout if conditions.hand == "mean" else with_joint_hand(self.layout)
         found = {part: figures(of, AP_AR)
-                 for part, of in match_parts(people, scored, layout, self.image_ids, key).items()}
+                 for part, of in match_parts(people, scored, layout, self.image_ids,
+                                                conditions.ranked_by).items()}
         joint = found.pop(JOINT, None)
         result = with_hand(found)
         return result if joint is None else {**result, HAND: joint}

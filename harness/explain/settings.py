@@ -1,4 +1,4 @@
-"""The settings a number depends on, by dotted name: what they are called, and whether they can be changed afterwards."""
+"""The settings a number depends on, by dotted name: their titles, and whether they can be changed afterwards."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ CORE = {
     "test.decode": "decoding",
     "test.precision": "precision of the test",
     "test.batch_size": "batch of the test",
-    "test.visible_score": "point scores that enter the person score",
+    "test.visible_score": "person score: mean of points above",
     "test.nms_oks": "OKS-NMS threshold",
     "score.key": "score that ranks",
     "score.area": "area in OKS",
     "score.hand": "hand",
-    "score.offset": "offset of the predictions (px)",
     "score.mode": "evaluator mode",
     "score.evaluator": "evaluator version",
     "model": "model",
@@ -46,6 +45,24 @@ CORE = {
 }
 """Settings that are always compared, in order, and their titles: where only one side states one, that is a difference.
 Others are compared where both sides state them."""
+
+TITLES = {**CORE, "score.offset": "offset of x and y", "data.range": "range of images",
+          "data.fingerprint": "content of the data", "data.people": "people", "machine.processor": "processor",
+          "weights.init": "initial weights", "code.commit": "commit", "code.hash": "code"}
+"""Titles of these and others; what has none goes by its dotted name."""
+
+VALUES = {
+    ("score.key", "person"): "one score a person",
+    ("score.key", "part"): "each part's own score",
+    ("score.key", "point mean"): "mean of the part's point scores",
+    ("score.area", "person"): "annotated (the person's segment)",
+    ("score.area", "box"): "0.53 w h of the person box",
+    ("score.hand", "mean"): "mean of left and right",
+    ("score.hand", "joint"): "one part of 42 points",
+    ("test.nms_oks", 1.0): "none",
+    ("test.boxes", "gt"): "ground truth",
+}
+"""Values that need more than their name."""
 
 CHANGEABLE = {
     "score.": AFTERWARDS,
@@ -79,7 +96,34 @@ class Difference:
 
 def title_of(setting: str) -> str:
     """A setting in words, or its dotted name where it has none."""
-    return CORE.get(setting, setting)
+    return TITLES.get(setting, setting)
+
+
+def say(setting: str, value: Any) -> str:
+    """A setting's value in words."""
+    if isinstance(value, list | tuple):
+        return ", ".join(say(setting, item) for item in value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if (setting, value) in VALUES:
+        return VALUES[setting, value]
+    if setting == "score.offset" and value:
+        return f"{value:+g} px"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def as_option(difference: Difference) -> str | None:
+    """The option of `harness run` that gives A the value of B; None where a run alone cannot, or B does not say."""
+    if difference.changeable != NEW_RUN or not difference.known:
+        return None
+    if difference.setting == "test.boxes":
+        return f"--boxes {difference.b}"
+    if difference.setting == "machine.device":
+        return f"--device {difference.b}"
+    if difference.setting.split(".")[0] not in ("test", "crop"):
+        return None
+    value = str(difference.b).lower() if isinstance(difference.b, bool) else difference.b
+    return f"--set {difference.setting}={value}"
 
 
 def what_it_takes(setting: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVALUATOR = "this project's, equal to xtcocotools 1.14.3"
 
+RECORD, RESULTS, PUBLISHED = "record", "file of results", "published number"
+
 Metrics = dict[str, dict[str, float | None]]
 
 
@@ -24,6 +26,8 @@ Metrics = dict[str, dict[str, float | None]]
 class Subject:
     """One side of the comparison."""
 
+    kind: str
+    """RECORD, RESULTS or PUBLISHED."""
     name: str
     settings: dict[str, Any]
     """By dotted name (see `settings`); what is not known is absent."""
@@ -80,8 +84,8 @@ def of_published(row: PublishedRow) -> Subject:
         notes.append(f"paradigm {row.paradigm}" + (", several scales" if row.multi_scale else ""))
     notes += [f"{cell} looks misprinted" for cell in row.doubtful]
     metrics: Metrics = {part: dict(values) for part, values in row.metrics.items()}
-    return Subject(row.id, {name: value for name, value in settings.items() if value not in (NOT_STATED, "not clear")},
-                   metrics, None, tuple(notes))
+    stated = {name: value for name, value in settings.items() if value not in (NOT_STATED, "not clear")}
+    return Subject(PUBLISHED, row.id, stated, metrics, None, tuple(notes))
 
 
 def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str) -> Subject:
@@ -99,7 +103,7 @@ def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str
     settings = {"data.images": len(truth.image_ids), "score.evaluator": EVALUATOR, **conditions.settings()}
     left_out = [f"{count} {name.replace('_', ' ')}" for name, count in {**truth.counts, **predictions.counts}.items()
                 if count and name not in ("annotations", "entries")]
-    return Subject(str(path), settings, None, evidence, tuple(left_out))
+    return Subject(RESULTS, str(path), settings, None, evidence, tuple(left_out))
 
 
 def of_record(path: Path, data_root: Path | None = None) -> Subject:
@@ -110,7 +114,7 @@ def of_record(path: Path, data_root: Path | None = None) -> Subject:
         raise UserError(f"{path} is the record of a failure ({record.get('error', 'no metrics')}); nothing to explain")
     evidence, notes = evidence_of_record(record, path.parent, data_root)
     metrics = {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
-    return Subject(str(path.parent), record_settings(record), metrics, evidence, tuple(notes))
+    return Subject(RECORD, str(path.parent), record_settings(record), metrics, evidence, tuple(notes))
 
 
 def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,10 +173,18 @@ def evidence_of_record(record: Mapping[str, Any], folder: Path, data_root: Path 
             notes.append(f"the evaluation data in {root} are not those of the run: other annotations or images")
         split = reference.open()
     except UserError as error:
-        return None, [f"cannot be scored again: {error}"]
+        return None, [str(error)]
     protocol = make_protocol(dict(record["protocol"]), str(folder))
     conditions = Conditions(visible_score=protocol.test.visible_score, nms_oks=protocol.test.nms_oks)
     return Evidence(split.people, split.images.id, split.layout, conditions, raw=raw, protocol=protocol), notes
+
+
+def evidence_of(subject: Subject) -> Evidence:
+    """What can be scored again. Raises UserError where there is nothing, with the reason."""
+    if subject.evidence is None:
+        reason = "it has no stored predictions" if subject.kind == PUBLISHED else "; ".join(subject.notes)
+        raise UserError(f"{subject.name} is a {subject.kind} that cannot be scored again: {reason}")
+    return subject.evidence
 
 
 def rescored(subject: Subject) -> tuple[Subject, list[str]]:
@@ -181,11 +193,14 @@ def rescored(subject: Subject) -> tuple[Subject, list[str]]:
         return subject, []
     now = subject.evidence.figures(subject.evidence.conditions)
     notes = []
-    if subject.metrics is not None:
-        moved = [(abs(now[part][m] - value), part, m) for part, of in subject.metrics.items() if part in now
-                 for m, value in of.items() if value is not None and now[part][m] is not None]
-        worst = max(moved, default=(0.0, "", ""))
-        if worst[0] > 1e-9:
-            notes.append(f"scored again, {worst[1]} {worst[2]} differs from the record by {worst[0]:.4f}: the "
-                         "evaluator or the data have changed since; the figures below are today's")
+    moved = []
+    for part, of in (subject.metrics or {}).items():
+        for metric, recorded in of.items():
+            value = now.get(part, {}).get(metric)
+            if recorded is not None and value is not None:
+                moved.append((abs(value - recorded), f"{part} {metric}"))
+    worst, cell = max(moved, default=(0.0, ""))
+    if worst > 1e-9:
+        notes.append(f"scored again, {cell} differs from the record by {worst:.4f}: the evaluator or the data have "
+                     "changed since; the figures shown are today's")
     return replace(subject, metrics=now), notes

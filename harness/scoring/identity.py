@@ -88,15 +88,14 @@ def affinities(pairs: Pairs, people: People, points: np.ndarray, layout: Layout,
     """
     flip = np.array(layout.flip_index)
     spread, labelled = (layout.sigmas * 2) ** 2, labelled_points(people)
-    area = people.area + np.spacing(1)
     result = np.empty(len(pairs.person))
     for begin in range(0, len(result), CHUNK):
         here = slice(begin, begin + CHUNK)
         person, predicted = pairs.person[here], points[pairs.prediction[here]]
         truth = people.keypoints[person]
-        own = similarity(predicted[:, :, 0] - truth[:, :, 0], predicted[:, :, 1] - truth[:, :, 1], spread, area[person])
-        mirrored = similarity(predicted[:, :, 0] - truth[:, flip, 0], predicted[:, :, 1] - truth[:, flip, 1],
-                              spread[flip], area[person])
+        area, x, y = people.area[person], predicted[:, :, 0], predicted[:, :, 1]
+        own = similarity(x - truth[:, :, 0], y - truth[:, :, 1], spread, area)
+        mirrored = similarity(x - truth[:, flip, 0], y - truth[:, flip, 1], spread[flip], area)
         seen = labelled[person]
         terms = np.where(seen, np.maximum(own, np.where(seen[:, flip], mirrored, 0.0)), 0.0)
         total, count = np.zeros(len(person)), np.zeros(len(person))

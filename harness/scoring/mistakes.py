@@ -90,7 +90,7 @@ def classify(people: People, keypoints: np.ndarray, layout: Layout, prediction: 
     labelled, spread = labelled_points(people), (layout.sigmas * 2) ** 2
     area = people.area + np.spacing(1)
     offset = position - truth
-    own = similarity(offset[..., 0], offset[..., 1], spread, area[person])
+    own = similarity(offset[..., 0], offset[..., 1], spread, people.area[person])
     kind = np.where(own >= GOOD, KINDS.index("good"), KINDS.index("jitter"))
     kind[~labelled[person]] = -1
     repaired = truth.copy()
@@ -158,8 +158,8 @@ def best_in_part(people: People, layout: Layout, position: np.ndarray, person: n
         for rows in np.array_split(members, -(-len(members) // CHUNK) or 1):
             truth = people.keypoints[person[rows], part.slice]
             offset = position[rows, None] - truth[:, :, :2]
-            spread, area = (layout.sigmas[part.slice] * 2) ** 2, people.area[person[rows]] + np.spacing(1)
-            values = similarity(offset[..., 0], offset[..., 1], spread, area)
+            spread = (layout.sigmas[part.slice] * 2) ** 2
+            values = similarity(offset[..., 0], offset[..., 1], spread, people.area[person[rows]])
             columns = np.arange(part.start, part.stop)
             allowed = (truth[:, :, 2] > 0) & (columns != point[rows, None]) & (columns != flip[point[rows]][:, None])
             values[~allowed] = 0

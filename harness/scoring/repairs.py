@@ -24,11 +24,11 @@ from harness.layout import HAND, REPORTED_PARTS, Layout
 from harness.scoring.accumulate import Figures, figures
 from harness.scoring.definition import MAX_DETECTIONS, OKS_THRESHOLDS, RECALL_POINTS
 from harness.scoring.identity import Identities, identify
-from harness.scoring.matching import Matches, outside
+from harness.scoring.matching import Matches
 from harness.scoring.mistakes import KINDS, Points, classify, repair
 from harness.scoring.oks import pair_oks
-from harness.scoring.pairing import group_by_image, labelled_points, pair_up
-from harness.scoring.score import match_parts, with_hand
+from harness.scoring.pairing import group_by_image, pair_up, speaking
+from harness.scoring.score import ignored_people, match_parts, with_hand
 from harness.scoring.scored import Scored, ScoreKey
 
 FALSE_POSITIVE, SCORE_ORDER, MISSED = "false_positive", "score_order", "missed"
@@ -108,21 +108,16 @@ def moved(scored: Scored, points: Points) -> Scored:
 
 def take(scored: Scored, rows: np.ndarray) -> Scored:
     """Some of the predictions."""
-    parts = scored.part_scores
-    return Scored(scored.image_id[rows], scored.keypoints[rows], scored.score[rows],
-                  None if parts is None else {part: values[rows] for part, values in parts.items()},
-                  None if scored.box is None else scored.box[rows])
+    def of(values: dict[str, np.ndarray] | None) -> dict[str, np.ndarray] | None:
+        return None if values is None else {part: column[rows] for part, column in values.items()}
 
-
-def taking_part(scored: Scored, layout: Layout, part: str) -> np.ndarray:
-    """(N,) bool: predictions with some point score above 0 in the part; the metric drops the others."""
-    return np.any(scored.keypoints[:, layout.parts[part].slice, 2] > 0, axis=1)
+    return Scored(scored.image_id[rows], scored.keypoints[rows], scored.score[rows], of(scored.part_scores),
+                  None if scored.box is None else scored.box[rows], of(scored.filled))
 
 
 def counting(people: People, layout: Layout, part: str) -> np.ndarray:
     """(P,) bool: people who count in a part: labelled there, no crowd, of any size."""
-    labelled = labelled_points(people)[:, layout.parts[part].slice].any(axis=1)
-    return labelled & ~people.crowd & ~outside(people.area)[0]
+    return ~ignored_people(people, part, layout)[0]
 
 
 def best_ranking(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray) -> ByPart:
@@ -132,14 +127,14 @@ def best_ranking(people: People, scored: Scored, layout: Layout, image_ids: np.n
 
     mine = group_by_image(scored.image_id, image_ids)
     pairs = pair_up(mine.row, mine.image, group_by_image(people.image_id, image_ids), len(scored))
-    oks = pair_oks(pairs, people, scored.keypoints, layout)
+    oks = pair_oks(pairs, people, scored.keypoints, layout, floor=OKS_THRESHOLDS[0])
     image = np.zeros(len(scored), dtype=np.int64)
     image[mine.row] = mine.image
     present = np.isin(people.image_id, image_ids)
     result: dict[str, Figures] = {}
     for part in layout.parts:
         counted = counting(people, layout, part) & present
-        usable = counted[pairs.person] & taking_part(scored, layout, part)[pairs.prediction]
+        usable = counted[pairs.person] & speaking(scored, part, layout)[pairs.prediction]
         precision, recall = [], []
         for threshold in OKS_THRESHOLDS if counted.any() else []:
             edge = usable & (oks[part] >= threshold)
@@ -158,7 +153,7 @@ def never_met(people: People, scored: Scored, layout: Layout, part: str, identit
               ) -> np.ndarray:
     """(P,) bool: people who count in a part, whom no prediction with this part means or hits."""
     met = np.zeros(len(people), dtype=bool)
-    met[identities.person[(identities.person >= 0) & taking_part(scored, layout, part)]] = True
+    met[identities.person[(identities.person >= 0) & speaking(scored, part, layout)]] = True
     hit = matches.person[0]
     met[hit[hit >= 0]] = True
     return counting(people, layout, part) & ~met
@@ -175,7 +170,7 @@ def shares_by_part(points: Points, scored: Scored, layout: Layout) -> dict[str, 
     """The shares of the classes of points (see `Diagnosis.shares`)."""
     totals = {}
     for part, of in layout.parts.items():
-        kind = points.kind[taking_part(scored, layout, part)[points.prediction], of.slice]
+        kind = points.kind[speaking(scored, part, layout)[points.prediction], of.slice]
         totals[part] = np.bincount(kind[kind >= 0], minlength=len(KINDS))
     totals = with_hands_together(totals)
     return {part: dict(zip(KINDS, (count / count.sum()).tolist(), strict=True)) if count.sum() else None
@@ -188,7 +183,7 @@ def counts_by_part(points: Points, people: People, scored: Scored, layout: Layou
     present = np.isin(people.image_id, image_ids)
     totals = {}
     for part, of in matches.items():
-        alive = taking_part(scored, layout, part)
+        alive = speaking(scored, part, layout)
         meant = np.zeros(len(people), dtype=bool)
         meant[identities.person[(identities.person >= 0) & alive]] = True
         counted = counting(people, layout, part) & present

@@ -13,7 +13,8 @@ from harness.layout import load_layout
 from harness.scoring import Scored, score
 from harness.scoring.identity import identify
 from harness.scoring.mistakes import GOOD, KINDS, MIXED_UP, NEARBY, classify, repair
-from harness.scoring.repairs import CLASSES, counting, diagnose, moved, take, taking_part
+from harness.scoring.pairing import speaking
+from harness.scoring.repairs import CLASSES, counting, diagnose, moved, take
 
 LAYOUT = load_layout("coco-wholebody")
 GRID = np.stack(np.meshgrid(np.arange(12), np.arange(12)), axis=-1).reshape(-1, 2)[:133] * 60.0
@@ -199,7 +200,7 @@ def test_repairing_everything_is_as_good_as_perfect_predictions_of_those_who_are
     perfect = take(made.scored, np.flatnonzero(person >= 0))
     perfect.keypoints[:, :, :2] = made.people.keypoints[person[person >= 0], :, :2]
     for part in made.layout.parts:
-        meant = person[(person >= 0) & taking_part(made.scored, made.layout, part)]
+        meant = person[(person >= 0) & speaking(made.scored, part, made.layout)]
         people = counting(made.people, made.layout, part)
         figures = diagnosis.in_turn["score_order"][part]
         if people.any():
