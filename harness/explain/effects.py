@@ -17,6 +17,7 @@ CANDIDATES: dict[str, tuple[Any, ...]] = {
     "area": ("person", "box"),
     "hand": ("mean", "joint"),
     "offset": (0.0, 0.5, -0.5, 1.0),
+    "mode": ("strict", "corrected"),
     "visible_score": (0.0, 0.2, 0.4),
     "nms_oks": (0.8, 0.9, 1.0),
 }
@@ -106,8 +107,8 @@ def alternatives(evidence: Evidence, b: Subject | None) -> list[Conditions]:
 
 
 def possible(evidence: Evidence, field: str, value: Any) -> bool:
-    """Whether predictions can be scored with a value: part scores must be there."""
-    return field != "score_key" or value != "part" or evidence.has_part_scores()
+    """Whether predictions can be scored with a value: the scores that rank must be there."""
+    return field != "score_key" or value in evidence.score_keys()
 
 
 def change_of(evidence: Evidence, before: Metrics, conditions: Conditions, b: Subject | None) -> Change:

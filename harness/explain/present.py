@@ -114,7 +114,8 @@ def row_of(figures: Metrics, parts: list[str], metric: str, form: Any) -> list[s
 def name_of(change: Change) -> str:
     """A change in words."""
     if change.setting == ALL_AS_B:
-        return f"{ALL_AS_B}: " + ", ".join(f"{title_of(name)} {say(name, value)}" for name, value in change.value.items())
+        values = (f"{title_of(name)} {say(name, value)}" for name, value in change.value.items())
+        return f"{ALL_AS_B}: {', '.join(values)}"
     return f"{title_of(change.setting)}: {say(change.setting, change.value)}" + (" (B's)" if change.as_b else "")
 
 

@@ -14,6 +14,8 @@ from harness.inference.nms import select
 from harness.layout import HAND, Layout, Part
 from harness.protocol import Protocol
 from harness.scoring.accumulate import Figures, figures
+from harness.scoring.quirks import RULES
+from harness.scoring.rules import Marks
 from harness.scoring.score import match_parts, with_hand
 from harness.scoring.scored import SCORE_KEYS, Scored, ScoreKey
 
@@ -34,6 +36,8 @@ class Conditions:
     """"mean" of left and right hand, or "joint": one part of 42 points."""
     offset: float = 0.0
     """Pixels added to x and y of every predicted point."""
+    mode: str = "strict"
+    """Of the evaluator: "strict" or "corrected" (see `harness.scoring.quirks`)."""
     visible_score: float | None = None
     """Point scores above this enter the person score; None where that is done already."""
     nms_oks: float | None = None
@@ -51,7 +55,7 @@ class Conditions:
 
 
 SETTINGS = {"score_key": "score.key", "area": "score.area", "hand": "score.hand", "offset": "score.offset",
-            "visible_score": "test.visible_score", "nms_oks": "test.nms_oks"}
+            "mode": "score.mode", "visible_score": "test.visible_score", "nms_oks": "test.nms_oks"}
 """Field of `Conditions` -> the setting's dotted name."""
 
 
@@ -74,21 +78,25 @@ class Evidence:
     scored: Scored | None = None
     raw: Predictions | None = None
     protocol: Protocol | None = None
+    marks: Marks | None = None
+    """Flags of the annotation file that only the corrected mode reads; None for records, whose data sets do not keep
+    them."""
 
-    def has_part_scores(self) -> bool:
-        """Whether the predictions have scores of their own for some part."""
-        return self.scored is not None and bool(self.scored.part_scores)
+    def score_keys(self) -> tuple[str, ...]:
+        """What could rank these predictions."""
+        own = ("part",) if self.scored is not None and self.scored.part_scores else ()
+        return ("person", *own, *(("point mean",) if parts_with_means(self.layout) else ()))
 
     def figures(self, conditions: Conditions) -> ByPart:
-        """AP and AR of every part under some conditions, strict mode. Raises UserError as `score` does."""
+        """AP and AR of every part under some conditions. Raises UserError as `score` does."""
         scored = self.scored_under(conditions)
         people = self.people
         if conditions.area == "box":
             people = replace(people, area=people.box[:, 2] * people.box[:, 3] * BOX_AREA_SHARE)
         layout = self.layout if conditions.hand == "mean" else with_joint_hand(self.layout)
-        found = {part: figures(of, AP_AR)
-                 for part, of in match_parts(people, scored, layout, self.image_ids,
-                                                conditions.ranked_by).items()}
+        matches = match_parts(people, scored, layout, self.image_ids, conditions.ranked_by, RULES[conditions.mode],
+                              self.marks)
+        found = {part: figures(of, AP_AR) for part, of in matches.items()}
         joint = found.pop(JOINT, None)
         result = with_hand(found)
         return result if joint is None else {**result, HAND: joint}
@@ -117,8 +125,14 @@ def point_means(scored: Scored, layout: Layout, box_score: np.ndarray | None) ->
     Body and whole body keep the person's: the example file of COCO-WholeBody has no others that count.
     """
     factor = 1.0 if box_score is None else box_score
-    return {name: scored.keypoints[:, part.slice, 2].mean(axis=1) * factor for name, part in layout.parts.items()
-            if part.points is not None and part.score != layout.parts["body"].score}
+    return {name: scored.keypoints[:, layout.parts[name].slice, 2].mean(axis=1) * factor
+            for name in parts_with_means(layout)}
+
+
+def parts_with_means(layout: Layout) -> list[str]:
+    """The parts for which `point_means` makes a score."""
+    body = layout.parts["body"].score
+    return [name for name, part in layout.parts.items() if part.points is not None and part.score != body]
 
 
 JOINT = "jointhand"

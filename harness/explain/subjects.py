@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVALUATOR = "this project's, equal to xtcocotools 1.14.3"
 
+RECORD_FILES = ("record.json", "failure.json")
 RECORD, RESULTS, PUBLISHED = "record", "file of results", "published number"
 
 Metrics = dict[str, dict[str, float | None]]
@@ -51,22 +52,13 @@ def open_subject(text: str, gt: Path | None = None, layout: str | None = None, s
         if not path.is_file():
             raise UserError(f"{text}: the folder has no record.json (a failed or unfinished row has none)")
     if path.is_file():
-        return of_record(path, data_root) if is_record(path) else of_file(path, gt, layout, score_key)
+        return of_record(path, data_root) if path.name in RECORD_FILES else of_file(path, gt, layout, score_key)
     rows = load_published()
     if text in rows:
         return of_published(rows[text])
     if path.suffix or len(path.parts) > 1:
         raise UserError(f"{text}: no such file or folder (choices: a record, a file of results, a published number)")
     raise unknown("published number", text, rows, "and no record or file of that name")
-
-
-def is_record(path: Path) -> bool:
-    """Whether a file holds a mapping, as records do, rather than a list of results: told by its first character."""
-    try:
-        with path.open("rb") as file:
-            return file.read(64).lstrip()[:1] == b"{"
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
 def of_published(row: PublishedRow) -> Subject:
@@ -99,7 +91,8 @@ def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str
     truth, predictions = load_truth(gt, layout), load_predictions(path, layout)
     check_images(predictions, truth, gt)
     conditions = Conditions(score_key=ranked_by(predictions.scored, score_key))
-    evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored)
+    evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored,
+                        marks=truth.marks)
     settings = {"data.images": len(truth.image_ids), "score.evaluator": EVALUATOR, **conditions.settings()}
     left_out = [f"{count} {name.replace('_', ' ')}" for name, count in {**truth.counts, **predictions.counts}.items()
                 if count and name not in ("annotations", "entries")]
