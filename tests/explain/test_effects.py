@@ -12,7 +12,9 @@ from harness.explain.rescoring import Conditions, Evidence, point_means
 from harness.explain.settings import AFTERWARDS, NEW_RUN, NEW_TRAINING, OTHER_DATA, differences, what_it_takes
 from harness.explain.subjects import PUBLISHED, RESULTS, Subject, open_subject
 from harness.layout import load_layout
+from harness.report.words import difference
 from harness.scoring import Scored, score
+from tests.helpers import ROOT
 from tests.scoring.conftest import draw_case
 
 DIGITS = 5.1e-5
@@ -101,6 +103,21 @@ def test_a_file_of_five_images_is_not_held_against_a_table_of_five_thousand(exam
     assert "images 5 and 5000" in found.refused
     boxes, = [d for d in found.out_of_reach if d.setting == "test.boxes"]
     assert (boxes.b, boxes.changeable, boxes.known) == ("detector", NEW_RUN, False)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("setting", "value", "row", "cells"), [
+    ("score.offset", 0.5, "the predictions lie 0.5 px off", [("face", "AP"), ("wholebody", "AP"), ("body", "AP")]),
+    ("score.offset", 1.0, "the predictions lie 0.5 px off", [("face", "AP"), ("wholebody", "AP"), ("body", "AP")]),
+    ("score.hand", "joint", "hand as one part", [("hand", "AP"), ("hand", "AR")]),
+    ("score.area", "box", "0.53 w h", [("face", "AP"), ("wholebody", "AP"), ("hand", "AP"), ("body", "AP")]),
+    ("score.key", "person", "one score a person", [("righthand", "AP"), ("lefthand", "AP"), ("foot", "AP")]),
+    ("score.mode", "corrected", "an evaluator that mends", [("body", "AP")])])
+def test_the_sizes_in_the_docs_are_those_measured(explained, setting, value, row, cells):
+    line, = [line for line in (ROOT / "docs" / "scoring.md").read_text().splitlines() if line.startswith(f"| {row}")]
+    found = change(explained, setting, value)
+    for part, metric in cells:
+        assert difference(found.effect[part][metric]) in line, (part, metric)
 
 
 def evidence_of_case(seed=3, **conditions):
