@@ -45,6 +45,9 @@ def check_annotations(path: Path, layout: Layout) -> None:
                         "'images' and 'annotations' (were the two files swapped?)")
     if not text.startswith("{"):
         raise UserError(f"{path} is not valid JSON: it begins with {text[:20]!r}")
+    entry = first_entry(text)
+    if entry is not None and fitting_layouts(entry):
+        check_entry(entry, layout, f"{path}: the first annotation")
     _check_memory(path)
 
 

@@ -59,7 +59,7 @@ QUIRKS = tuple(Quirk(number, *fields) for number, fields in enumerate((
     ("person_area",
      "OKS divides by the person's segment area in every part, also in hands, feet and faces.",
      "By the area of the box around the part's labelled points.",
-     False, "The definition behind every published COCO-WholeBody number; the sigmas were fitted to it."),
+     False, "The definition behind every published COCO-WholeBody number."),
     ("area_estimated",
      "A person without an area gets 0.53 of the box's width times height (the reference in the area ranges only, its "
      "OKS wants the field or use_area=False; here in both).",
@@ -80,7 +80,7 @@ QUIRKS = tuple(Quirk(number, *fields) for number, fields in enumerate((
     ("valid_unread",
      "`face_valid`, `foot_valid`, `lefthand_valid` and `righthand_valid` are never read.",
      "The points of a part marked invalid count as not labelled.",
-     True, "The file says so. (In the published files invalid parts have no labelled point anyway.)"),
+     True, "The file says so; in the published files invalid parts have no labelled point anyway."),
     ("top_twenty",
      "Only the 20 highest scored predictions of an image take part.",
      "All take part.",

@@ -97,6 +97,11 @@ def write_results(path: Path, scored: Scored, layout: Layout) -> None:
     Boxes are written where there are any; note that they then are the area of the predictions (see
     `Scored.box`). Raises UserError for numbers that are not finite and where the file cannot be written.
     """
+    write_text(Path(path), json.dumps(result_entries(scored, layout), allow_nan=False, separators=(",", ":")))
+
+
+def result_entries(scored: Scored, layout: Layout) -> list[dict[str, Any]]:
+    """The entries of a result file. Raises UserError for numbers that are not finite."""
     check_scored(scored, layout)
     columns: dict[str, list[Any]] = {"image_id": scored.image_id.tolist()}
     columns["category_id"] = [PERSON] * len(scored)
@@ -109,5 +114,4 @@ def write_results(path: Path, scored: Scored, layout: Layout) -> None:
         columns[score_field(layout, name)] = values.tolist()
     if scored.box is not None:
         columns["bbox"] = scored.box.tolist()
-    entries = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    write_text(Path(path), json.dumps(entries, allow_nan=False, separators=(",", ":")))
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
