@@ -141,6 +141,26 @@ def test_a_part_that_a_prediction_leaves_out_is_missed_there_only():
     assert diagnosis.counts["foot"]["points"] == 9 * 6
 
 
+def test_one_right_part_is_enough_to_mean_somebody():
+    people, scored = crowdless()
+    scored.keypoints[0, 17:, 1] -= 3000  # the body is right: one part of five
+    people.keypoints[1, :17, 2] = people.keypoints[1, 23:, 2] = 0  # feet only, and a third of them found
+    scored.keypoints[1, 17:21, 1] -= 3000
+    identities = identify(people, scored, LAYOUT, np.arange(1, 7))
+    assert identities.person[:2].tolist() == [0, 1]
+    assert identities.affinity[:2] == pytest.approx([1 / 5, 1 / 3])
+
+
+def test_who_is_hit_by_a_prediction_of_somebody_else_is_not_missed_in_that_part():
+    people, scored = crowdless()
+    scored.keypoints[0, 91:112, :2] = people.keypoints[1, 91:112, :2]
+    without_second = take(scored, np.delete(np.arange(12), 1))
+    diagnosis = diagnose(people, without_second, LAYOUT, people.image_id)
+    assert diagnosis.counts["lefthand"]["missed"] == 1  # nobody means them
+    assert diagnosis.alone["missed"]["lefthand"] == diagnosis.found["lefthand"]
+    assert diagnosis.alone["missed"]["body"]["AP"] == pytest.approx(1)
+
+
 def with_false_boxes(people, scored, scores):
     far = scored.keypoints[:6].copy()
     far[:, :, :2] += 20_000
