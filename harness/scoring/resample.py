@@ -37,6 +37,15 @@ def resample(matches: Mapping[str, Matches], copies: np.ndarray, metrics: tuple[
     return {part: found[part] for part in [*known, *(part for part in found if part not in known)]}
 
 
+def informing_images(matches: Mapping[str, Matches], metric: str) -> dict[str, int]:
+    """How many images have people that count for a metric, by part; for `hand`, those of the hand that has fewer."""
+    area = list(AREA_RANGES).index(area_of(metric))
+    images = {part: int(np.count_nonzero(found.counted[area])) for part, found in matches.items()}
+    if "lefthand" in images and "righthand" in images:
+        images[HAND] = min(images["lefthand"], images["righthand"])
+    return images
+
+
 def resample_part(matches: Matches, copies: np.ndarray, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Metric -> (B,) of one part."""
     result = {metric: np.full(len(copies), np.nan) for metric in metrics}
