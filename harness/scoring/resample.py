@@ -8,11 +8,15 @@ many counted predictions there are up to each of them. All thresholds lie one be
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from harness.errors import UserError
+from harness.files import atomic_write
 from harness.layout import HAND, REPORTED_PARTS
 from harness.scoring.accumulate import Curves, area_of, averaged, rank
 from harness.scoring.definition import AREA_RANGES, RECALL_POINTS
@@ -167,3 +171,23 @@ def needed(people: np.ndarray) -> np.ndarray:
     for _ in range(3):
         fewest += fewest / people < RECALL_POINTS
     return np.maximum(fewest, 1).astype(np.int64)
+
+
+def save_samples(path: Path, samples: Samples) -> None:
+    """Write resampled figures as a .npz file, whole or not at all, one array `part.metric` each."""
+    with atomic_write(path) as file:
+        np.savez(file, **{f"{part}.{m}": values for part, by_metric in samples.items()  # type: ignore[arg-type]
+                          for m, values in by_metric.items()})
+
+
+def load_samples(path: Path) -> Samples:
+    """Read what `save_samples` wrote. Raises UserError naming the file where it is not that."""
+    samples: Samples = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                part, metric = name.rsplit(".", 1)
+                samples.setdefault(part, {})[metric] = file[name]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a file of resampled figures: {error}") from error
+    return samples
