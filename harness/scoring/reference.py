@@ -25,41 +25,53 @@ INSTALL = ("python -m pip install cython 'setuptools<81' wheel numpy; python -m 
            "--no-binary xtcocotools --no-deps xtcocotools==1.14.3 (needs a C compiler)")
 
 
-def reference(annotations: dict[str, Any], results: list[dict[str, Any]], layout: Layout,
-              parts: list[str] | None = None, use_area: bool = True) -> dict[str, Any]:
+def reference(annotations: dict[str, Any], results: list[dict[str, Any]], layout: Layout, use_area: bool = True
+              ) -> dict[str, Any]:
     """Part -> its `COCOeval` after evaluate, accumulate and summarize.
 
     Annotations without `iscrowd`, which the reference requires, are no crowds. `use_area` as in xtcocotools: False
     where the file has no areas. Raises UserError with the way to install it where it is missing or does not load, and
     where it stops (predictions on unknown images, fields missing).
     """
+    truth, predicted = load_reference(annotations, results)
+    return {part: run_reference(truth, predicted, part, layout, use_area) for part in layout.parts}
+
+
+def load_reference(annotations: dict[str, Any], results: list[dict[str, Any]]) -> tuple[Any, Any]:
+    """The two `COCO` objects of xtcocotools; it writes into what it is given, so that gets copies."""
     try:
         from xtcocotools.coco import COCO
-        from xtcocotools.cocoeval import COCOeval
     except (ImportError, ValueError) as error:  # its wheel raises ValueError under NumPy 2
         raise UserError(f"evaluator xtcocotools cannot be loaded ({type(error).__name__}): {INSTALL}") from error
-    found: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), _told():
-        warnings.simplefilter("ignore")
+    with quietly():
         truth = COCO()
         truth.dataset = copy.deepcopy(annotations)
         for entry in truth.dataset["annotations"]:
             entry.setdefault("iscrowd", 0)
         truth.createIndex()
-        predicted = truth.loadRes(copy.deepcopy(results))
-        for part in parts or list(layout.parts):
-            sigmas = layout.sigmas[layout.parts[part].slice]
-            found[part] = COCOeval(truth, predicted, IOU_TYPES[part], sigmas, use_area=use_area)
-            found[part].evaluate()
-            found[part].accumulate()
-            found[part].summarize()
-    return found
+        return truth, truth.loadRes(copy.deepcopy(results))
+
+
+def run_reference(truth: Any, predicted: Any, part: str, layout: Layout, use_area: bool = True) -> Any:
+    """The `COCOeval` of one part, run to its end."""
+    from xtcocotools.cocoeval import COCOeval
+
+    with quietly():
+        evaluation = COCOeval(truth, predicted, IOU_TYPES[part], layout.sigmas[layout.parts[part].slice],
+                              use_area=use_area)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def quietly() -> Iterator[None]:
+    """Without its prints and warnings; where it stops, a UserError says with what."""
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except (KeyError, AssertionError) as error:
         raise UserError(f"evaluator xtcocotools stopped with {type(error).__name__}: {error}") from error
 

@@ -8,11 +8,15 @@ many counted predictions there are up to each of them. All thresholds lie one be
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from harness.errors import UserError
+from harness.files import atomic_write
 from harness.layout import HAND, REPORTED_PARTS
 from harness.scoring.accumulate import Curves, area_of, averaged, rank
 from harness.scoring.definition import AREA_RANGES, RECALL_POINTS
@@ -35,6 +39,15 @@ def resample(matches: Mapping[str, Matches], copies: np.ndarray, metrics: tuple[
         found[HAND] = {m: (found["lefthand"][m] + found["righthand"][m]) / 2 for m in metrics}
     known = [part for part in REPORTED_PARTS if part in found]
     return {part: found[part] for part in [*known, *(part for part in found if part not in known)]}
+
+
+def informing_images(matches: Mapping[str, Matches], metric: str) -> dict[str, int]:
+    """How many images have people that count for a metric, by part; for `hand`, those of the hand that has fewer."""
+    area = list(AREA_RANGES).index(area_of(metric))
+    images = {part: int(np.count_nonzero(found.counted[area])) for part, found in matches.items()}
+    if "lefthand" in images and "righthand" in images:
+        images[HAND] = min(images["lefthand"], images["righthand"])
+    return images
 
 
 def resample_part(matches: Matches, copies: np.ndarray, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -158,3 +171,23 @@ def needed(people: np.ndarray) -> np.ndarray:
     for _ in range(3):
         fewest += fewest / people < RECALL_POINTS
     return np.maximum(fewest, 1).astype(np.int64)
+
+
+def save_samples(path: Path, samples: Samples) -> None:
+    """Write resampled figures as a .npz file, whole or not at all, one array `part.metric` each."""
+    with atomic_write(path) as file:
+        np.savez(file, **{f"{part}.{m}": values for part, by_metric in samples.items()  # type: ignore[arg-type]
+                          for m, values in by_metric.items()})
+
+
+def load_samples(path: Path) -> Samples:
+    """Read what `save_samples` wrote. Raises UserError naming the file where it is not that."""
+    samples: Samples = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                part, metric = name.rsplit(".", 1)
+                samples.setdefault(part, {})[metric] = file[name]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a file of resampled figures: {error}") from error
+    return samples

@@ -1,6 +1,7 @@
 """Resampling images: the same as scoring a data set in which images repeat."""
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from harness.data.types import People
 from harness.errors import UserError
 from harness.scoring import METRICS, Scored, bootstrap, intervals, match_parts, paired, score
-from harness.scoring.bootstrap import interval
+from harness.scoring.bootstrap import expanded_tail, interval
 from harness.scoring.definition import RECALL_POINTS
 from harness.scoring.resample import needed, resample
 
@@ -66,7 +67,9 @@ def test_intervals_are_quantiles_of_the_resamples(case):
     samples = resampled(made, draws)
     for part in ("foot", "hand", "wholebody"):
         values = [sample[part]["AP50"] for sample in samples]
-        expected = np.quantile([v for v in values if v is not None], [0.05, 0.95])
+        tail = expanded_tail(0.9, found[part]["AP50"].images)
+        expected = np.quantile([v for v in values if v is not None], [tail, 1 - tail])
+        assert 2 <= found[part]["AP50"].images <= 12
         assert [found[part]["AP50"].low, found[part]["AP50"].high] == pytest.approx(expected)
         assert found[part]["AP50"].low < found[part]["AP50"].high
         assert found[part]["AP50"].resamples == sum(v is not None for v in values)
@@ -93,9 +96,18 @@ def test_a_part_that_nobody_has_gives_none(case):
 
 
 def test_resamples_without_anybody_are_left_out():
-    found = interval(np.array([np.nan, 0.25, np.nan, 0.75]), 0.5)
-    assert (found.low, found.high, found.resamples, found.level) == (0.375, 0.625, 2, 0.5)
-    assert interval(np.array([np.nan]), 0.95) is None
+    found = interval(np.array([np.nan, 0.25, np.nan, 0.75]), 0.5, 10**6)
+    assert (found.low, found.high) == pytest.approx((0.375, 0.625), abs=1e-5)
+    assert (found.resamples, found.level) == (2, 0.5)
+    assert interval(np.array([np.nan]), 0.95, 10) is None
+    assert interval(np.array([0.5]), 0.95, 1) is None
+
+
+def test_few_images_reach_further_out():
+    """Student's t at 95 %: 2.262 with 9 degrees of freedom, and the factor sqrt(10 / 9)."""
+    assert expanded_tail(0.95, 10) == pytest.approx(NormalDist().cdf(-2.262 * (10 / 9) ** 0.5), rel=1e-3)
+    assert expanded_tail(0.95, 10**6) == pytest.approx(0.025, rel=1e-4)
+    assert 0 <= expanded_tail(0.95, 2) < expanded_tail(0.95, 3) < 0.025
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -177,9 +189,10 @@ def test_differences_are_those_of_the_same_draws(case):
     draws = [np.bincount(draw, minlength=12) for draw in generator(5).integers(12, size=(40, 12))]
     samples = [a["wholebody"]["AP"] - b["wholebody"]["AP"]
                for a, b in zip(resampled(made, draws), resampled(worse(made, 1), draws), strict=True)]
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(samples, [0.05, 0.95])))
+    tail = expanded_tail(0.9, matched(made)["wholebody"].counted[0].astype(bool).sum())
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(samples, [tail, 1 - tail])))
     assert found.favours_first == np.mean(np.array(samples) > 0)
-    assert found.detectable == pytest.approx((1.6449 + 0.8416) * np.std(samples, ddof=1), rel=1e-3)
+    assert found.detectable == pytest.approx((1.6449 + 0.8416) * np.std(samples), rel=1e-3)
 
 
 def test_a_set_does_not_differ_from_itself(case):
