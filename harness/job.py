@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 PROGRESS = "HARNESS_PROGRESS_FD"
 """Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
-BOOTSTRAP = 200
+BOOTSTRAP = 1000
 """Resamples of the interval that a record carries."""
+DRAWS = 0
+"""Seed of these resamples: the same for every row, so that rows on the same images can be compared in pairs."""
 
 Tell = Callable[..., None]
 
@@ -81,18 +84,41 @@ def evaluate_predictions(predictions: Predictions, split: Split, layout: Layout,
     return score(split.people, scored, layout, split.images.id), scored
 
 
-def intervals_of(scored: Scored, split: Split, layout: Layout, seed: int) -> dict[str, Any]:
-    """Percentile intervals of AP and AR of every part, from resampling the images."""
+def intervals_of(scored: Scored, split: Split, layout: Layout, file: Path) -> dict[str, Any]:
+    """Intervals of AP and AR of every part, from resampling the images; the resampled figures go to a file."""
     import numpy as np
 
-    from harness.scoring import bootstrap
+    from harness.scoring import match_parts
+    from harness.scoring.bootstrap import draw, informing_images, intervals_of_samples
+    from harness.scoring.resample import resample, save_samples
 
     level = 0.95
-    parts = bootstrap(split.people, scored, layout, split.images.id, rng=np.random.default_rng(seed),
-                      resamples=BOOTSTRAP, level=level)
+    matches = match_parts(split.people, scored, layout, split.images.id)
+    samples = resample(matches, draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, level), ("AP", "AR"))
+    parts = intervals_of_samples(matches, samples, level)
+    save_samples(file, samples)
     return {"parts": {part: {m: [i.low, i.high] if i else None for m, i in metrics.items()}
                       for part, metrics in parts.items()},
-            "level": level, "method": "image bootstrap", "resamples": BOOTSTRAP}
+            "level": level, "method": "image bootstrap", "resamples": BOOTSTRAP, "draws": DRAWS,
+            "images": informing_images(matches, "AP"), "file": file.name}
+
+
+def evaluation_noise(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell) -> dict[str, Any]:
+    """AP and AR of every part in repeated evaluations, with the noise on that the published network draws at test.
+
+    Networks that draw none have no `options` and need no repeats.
+    """
+    spec = model_spec(job.model, job.model_args)
+    found: list[dict[str, Any]] = []
+    if spec.test_noise and protocol.test.noise_repeats:
+        noisy = build_model(replace(spec, args={**spec.args, **spec.test_noise}), split.layout.size)
+        noisy.load_state_dict(model.state_dict())
+        noisy.to(job.device).eval()
+        for repeat in range(1, protocol.test.noise_repeats + 1):
+            predictions = predict_split(noisy, job, protocol, split, tell, repeat=repeat)[0]
+            parts = evaluate_predictions(predictions, split, split.layout, protocol)[0]
+            found.append({part: {m: metrics[m] for m in ("AP", "AR")} for part, metrics in parts.items()})
+    return {"options": spec.test_noise, "repeats": found}
 
 
 def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
@@ -141,14 +167,14 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, 
 
 
 def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell,
-                  accelerator: Accelerator | None = None) -> tuple[Predictions, dict[str, Any]]:
+                  accelerator: Accelerator | None = None, repeat: int = 0) -> tuple[Predictions, dict[str, Any]]:
     """Predict every box of a split; with several processes, each takes whole batches and all get the result."""
     from harness.inference.boxes import test_boxes
     from harness.inference.predict import merge, predict
 
     boxes = test_boxes(split, protocol.test)
     part = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
-    predictions, info = predict(model, split, boxes, protocol, job.device, part=part,
+    predictions, info = predict(model, split, boxes, protocol, job.device, part=part, repeat=repeat,
                                 progress=lambda done, total: tell("predict", done, total, f"of {part[1]} shares"
                                                                   if part[1] > 1 else ""))
     if part[1] > 1:
@@ -216,8 +242,10 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     clock("predict")
     tell("score", 0, 1, "")
     metrics, scored = evaluate_predictions(predictions, evaluation, layout, protocol)
-    intervals = intervals_of(scored, evaluation, layout, job.seed)
+    intervals = intervals_of(scored, evaluation, layout, folder.resamples)
     clock("score")
+    noise = evaluation_noise(model, job, protocol, evaluation, tell)
+    clock("evaluation_noise")
     tell("profile", 0, 1, "")
     cost, speed = profile(model, job, protocol, evaluation)
     clock("profile")
@@ -233,7 +261,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
         "weights": {"init": job.init, "file": str(weights_file), "sha256": sha256_file(weights_file)},
-        "metrics": {"parts": metrics}, "intervals": intervals, "notes": notes,
+        "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in ("history", "best", "steps", "people", "processes") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package),

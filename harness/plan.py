@@ -188,7 +188,7 @@ def _job(table: dict, profile: dict, row: dict, options: Options, results: Path,
                 "protocol": {k: v for k, v in values.items() if k != "test"}, "data": hashes["train"],
                 "init": hashes["init"], "seed": options.seed, "device": device, "version": PROTOCOL_VERSION}
     if protocol.train.evaluate_every:  # the best epoch is then chosen on the evaluation data
-        training["chosen_on"] = [hashes["evaluate"], values["test"]]
+        training["chosen_on"] = [hashes["evaluate"], {k: v for k, v in values["test"].items() if k != "noise_repeats"}]
     # A boxes file counts by its content, not by where it lies.
     counted = merge(values, {"test": {"boxes": hashes["boxes"]}}) if "boxes" in hashes else values
     content = {**training, "row": row["id"], "protocol": counted, "evaluate": hashes["evaluate"],
@@ -270,7 +270,7 @@ def reference_with(reference: DataRef, split: str, first: int = 0, last: int | N
     return DataRef(reference.dataset, reference.root, split, reference.options, first, last)
 
 
-SILENT = {"train.workers", "test.batch_size", "train.max_broken_images"}
+SILENT = {"train.workers", "test.batch_size", "test.noise_repeats", "train.max_broken_images"}
 """Settings that do not change a result: no deviation where they differ."""
 
 

@@ -98,7 +98,8 @@ class Test(Section):
     nms_oks: float = Field(0.9, gt=0, le=1, description="hard OKS-NMS threshold")
     batch_size: int = Field(32, ge=1)
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-
+    noise_repeats: int = Field(0, ge=0, description="further evaluations with the noise that some published networks "
+                               "draw at test time, to measure its spread; the metrics themselves are free of it")
 
     @model_validator(mode="after")
     def _kernel_is_odd(self) -> Test:

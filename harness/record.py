@@ -42,6 +42,7 @@ class RowFolder:
     record = property(lambda self: self.path / "record.json")
     failure = property(lambda self: self.path / "failure.json")
     predictions = property(lambda self: self.path / "predictions.npz")
+    resamples = property(lambda self: self.path / "resamples.npz")
     lock = property(lambda self: self.path / ".lock")
 
 
@@ -75,9 +76,9 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return data
 
 
-def newest_records(results: Path, table: str, profile: str) -> tuple[dict[str, tuple[Path, dict]], list[str]]:
-    """For each row its newest record or failure with its folder, and a line for each damaged one."""
-    newest: dict[str, tuple[Path, dict]] = {}
+def all_records(results: Path, table: str, profile: str) -> tuple[list[tuple[Path, dict]], list[str]]:
+    """Every record and failure with its folder, and a line for each damaged one."""
+    found: list[tuple[Path, dict]] = []
     damaged = []
     for path in sorted((results / table / profile).glob("*/*.json")):
         if path.name not in ("record.json", "failure.json"):
@@ -88,10 +89,18 @@ def newest_records(results: Path, table: str, profile: str) -> tuple[dict[str, t
             damaged.append(str(error))
             continue
         assert data is not None
-        known = newest.get(data["row"])
+        found.append((path.parent, data))
+    return found, damaged
+
+
+def newest(records: list[tuple[Path, dict]]) -> dict[str, tuple[Path, dict]]:
+    """For each row its newest record or failure with its folder."""
+    by_row: dict[str, tuple[Path, dict]] = {}
+    for folder, data in records:
+        known = by_row.get(data["row"])
         if known is None or data["created"] > known[1]["created"]:
-            newest[data["row"]] = (path.parent, data)
-    return newest, damaged
+            by_row[data["row"]] = (folder, data)
+    return by_row
 
 
 def now() -> str:

@@ -48,6 +48,8 @@ class ModelSpec:
     channels_last: bool = False
     """Memory format that measured faster for this network."""
     source: str = ""
+    test_noise: dict[str, Any] = field(default_factory=dict)
+    """Builder arguments that switch on the noise which the published network draws at test time; none for most."""
 
     @property
     def package(self) -> str:

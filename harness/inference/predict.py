@@ -30,13 +30,15 @@ DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, device: str | torch.device,
             progress: Callable[[int, int], None] | None = None, num_workers: int = 0,
-            part: tuple[int, int] = (0, 1)) -> tuple[Predictions, dict[str, Any]]:
+            part: tuple[int, int] = (0, 1), repeat: int = 0) -> tuple[Predictions, dict[str, Any]]:
     """One predicted person a box, in the order of the boxes, and what happened on the way.
 
     Boxes without extent and boxes on unreadable images have no prediction. Batches are fixed by the boxes'
     order alone, and each starts from its own random state (some networks draw numbers at test too), so a
     prediction does not depend on loader processes, on `part` or on what ran before; torch's random state is
     left as it was.
+
+    `repeat` chooses other random states, for networks that draw numbers at test.
 
     `part` = (rank, processes): batch b belongs to rank b % processes; `merge` puts the parts together.
     `progress(done, total)` is told of this part's boxes after each batch.
@@ -61,7 +63,7 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
                         worker_init_fn=init_worker if num_workers else None)
     with _evaluating(model), _own_random_state(device):
         for number, (indices, batch) in enumerate(zip(mine, loader, strict=True)):
-            torch.manual_seed(rank + number * processes)
+            torch.manual_seed((repeat << 32) + rank + number * processes)
             maps = heatmaps(model, normalise(batch["image"].to(device)), layout, protocol)
             found = decode(maps, protocol.test.decode, protocol.test.dark_kernel).cpu().numpy().astype(np.float64)
             if not np.isfinite(found).all():

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError, unknown
-from harness.published import PublishedRow
+from harness.published import PublishedRow, load_published
+from harness.report.best import best_cells
 from harness.report.comparability import comparability, used_published_weights
 from harness.report.model import BANNER, OTHER_BANNER, STAND_IN, Comparison, RowReport, RowResult, TableReport
+from harness.report.noise import cell_noise, evaluation_spread, training_spread
 from harness.report.notes import all_notes
-from harness.report.verdicts import Tolerance, Verdict, verdict
+from harness.report.verdicts import MARGIN, Verdict, verdict
 
 
 def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowResult],
@@ -24,27 +26,34 @@ def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Seq
     for name in ("name", "title", "parts", "metrics"):
         if not table.get(name):
             raise UserError(f"table {table.get('name', '(unnamed)')} has no {name}")
-    tolerance = _tolerance(table)
-    compared = tuple(RowReport(result, _comparisons(table, profile, result, tolerance)) for result in rows)
+    margin, trainings = _margin(table), published_rows(table, load_published(), "trainings", str(table["name"]))
+    columns = [(part, metric) for part in table["parts"] for metric in table["metrics"]]
+    best = best_cells(rows, columns)
+    compared = tuple(RowReport(result, _comparisons(table, profile, result, margin, trainings),
+                               best.get(str(result.row["id"]), frozenset())) for result in rows)
     return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared),
                        tuple(damaged))
 
 
-def published_rows(row: Mapping[str, Any], published: Mapping[str, PublishedRow]) -> tuple[PublishedRow, ...]:
+def published_rows(row: Mapping[str, Any], published: Mapping[str, PublishedRow], field: str = "published",
+                   place: str | None = None) -> tuple[PublishedRow, ...]:
     """The published rows that a table's row names, in its order. Raises UserError for an id that is not there."""
-    ids = row.get("published") or ()
+    ids = row.get(field) or ()
     for name in ids:
         if name not in published:
-            raise unknown("published row", name, published, f"of row {row['id']}")
+            raise unknown("published row", name, published, f"of {place or 'row ' + str(row['id'])}")
     return tuple(published[name] for name in ids)
 
 
-def _tolerance(table: Mapping[str, Any]) -> Tolerance:
+def _margin(table: Mapping[str, Any]) -> float:
     given = table.get("tolerance") or {}
     for name in given:
-        if name not in Tolerance.__dataclass_fields__:
-            raise unknown("tolerance", str(name), Tolerance.__dataclass_fields__, f"of table {table['name']}")
-    return Tolerance(**given)
+        if name != "margin":
+            raise unknown("tolerance", str(name), ["margin"], f"of table {table['name']}")
+    margin = given.get("margin", MARGIN)
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin <= 1:
+        raise UserError(f"margin {margin!r} of table {table['name']} must be a fraction 0 to 1, for example 0.005")
+    return float(margin)
 
 
 def _banner(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None:
@@ -56,8 +65,8 @@ def _banner(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None
     return str(profile.get("banner") or BANNER)
 
 
-def _comparisons(table: Mapping[str, Any], profile: Mapping[str, Any], result: RowResult, tolerance: Tolerance
-                 ) -> tuple[Comparison, ...]:
+def _comparisons(table: Mapping[str, Any], profile: Mapping[str, Any], result: RowResult, margin: float,
+                 trainings: Sequence[PublishedRow]) -> tuple[Comparison, ...]:
     cells = [(part, metric) for part in table["parts"] for metric in table["metrics"]]
     sources: Sequence[PublishedRow | None] = result.published or (None,)
     found = []
@@ -75,7 +84,8 @@ def _comparisons(table: Mapping[str, Any], profile: Mapping[str, Any], result: R
                 doubts = [*reasons]
                 if f"{part}.{metric}" in source.doubtful:
                     doubts.append("the printed value is doubtful")
-                judged = verdict(printed, measured, interval, doubts, same_weights=same,
-                                 margin=tolerance.same_weights if same else tolerance.trained)
-            found.append(Comparison(part, metric, source, printed, measured, interval, judged))
+                noise = cell_noise(result, part, metric, not same, trainings)
+                judged = verdict(printed, result.seed_values(part, metric), doubts, noise=noise, margin=margin)
+            found.append(Comparison(part, metric, source, printed, measured, interval, judged,
+                                    training_spread(result, part, metric), evaluation_spread(result, part, metric)))
     return tuple(found)

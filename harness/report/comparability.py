@@ -18,7 +18,7 @@ OTHER_DATA_REASON = "stand-in: other data than the table's"
 """Of a stand-in in a profile that reproduces: the table's own system, trained or evaluated on something else."""
 UNSAID = ("not stated", "not clear")
 
-IMMATERIAL = {"train.workers", "train.max_broken_images", "test.batch_size", "test.boxes",
+IMMATERIAL = {"train.workers", "train.max_broken_images", "test.batch_size", "test.boxes", "test.noise_repeats",
               "train.batch_size", "train.processes"}
 """Settings without an effect on the numbers, or compared in a way of their own (boxes; batch as people a step)."""
 

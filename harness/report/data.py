@@ -9,16 +9,20 @@ from typing import Any
 
 from harness.published import PublishedRow
 from harness.report.model import Comparison, RowReport, TableReport
+from harness.report.verdicts import Verdict
 
 SCHEMA = 1
 """Version of the JSON form; raised when a field changes its meaning or goes."""
 
 CSV_COLUMNS = (
     "table", "profile", "row", "title", "source", "source_row", "part", "metric", "published", "measured", "low",
-    "high", "difference", "status", "stale", "verdict", "reason", "model", "height", "width", "dataset", "split",
+    "high", "difference", "difference_low", "difference_high", "margin", "status", "stale", "verdict", "reason",
+    "seeds", "training_sd", "evaluation_sd", "best", "model", "height", "width", "dataset", "split",
     "boxes", "key", "warning",
 )
-"""Long form: numbers are fractions with full digits, empty where there is none; `warning` is the banner."""
+"""Long form: numbers are fractions with full digits, empty where there is none. `low` and `high` are over images,
+`difference` is the mean of the seeds minus published with its interval, `training_sd` and `evaluation_sd` are spreads
+of the row itself, `best` the values that tables print bold; `warning` is the banner."""
 
 
 def csv_text(report: TableReport) -> str:
@@ -35,6 +39,7 @@ def csv_text(report: TableReport) -> str:
 def _csv_row(report: TableReport, row: RowReport, cell: Comparison) -> dict[str, Any]:
     result = row.result
     low, high = cell.interval or (None, None)
+    judged = cell.verdict
     if cell.verdict is None:
         reason = result.get("error") or result.row.get("cited") or ""
     else:
@@ -43,9 +48,14 @@ def _csv_row(report: TableReport, row: RowReport, cell: Comparison) -> dict[str,
         "table": report.name, "profile": report.profile["name"], "row": result.row["id"], "title": result.row["title"],
         "source": cell.source.source.id if cell.source else None, "source_row": cell.source.id if cell.source else None,
         "part": cell.part, "metric": cell.metric, "published": cell.published, "measured": cell.measured,
-        "low": low, "high": high, "difference": cell.verdict.difference if cell.verdict else None,
+        "low": low, "high": high, "difference": judged.difference if judged else None,
+        "difference_low": judged.low if judged else None, "difference_high": judged.high if judged else None,
+        "margin": judged.margin if judged else None, "seeds": max(1, len(result.seeds)) if result.measured else None,
+        "training_sd": cell.training.sd if cell.training else None,
+        "evaluation_sd": cell.evaluation.sd if cell.evaluation else None,
+        "best": "yes" if (cell.part, cell.metric) in row.best else "no",
         "status": result.status, "stale": "yes" if result.stale else "no",
-        "verdict": cell.verdict.verdict if cell.verdict else None, "reason": " ".join(str(reason).split()),
+        "verdict": judged.verdict if judged else None, "reason": " ".join(str(reason).split()),
         "model": result.get("model", "name"), "height": result.get("protocol", "crop", "height"),
         "width": result.get("protocol", "crop", "width"), "dataset": result.get("data", "eval", "dataset"),
         "split": result.get("data", "eval", "split"), "boxes": result.get("data", "eval", "boxes"),
@@ -84,6 +94,8 @@ def _json_row(row: RowReport) -> dict[str, Any]:
         "cited": result.row.get("cited"),
         "gaps": list(result.row.get("gaps") or ()),
         "published": [_json_published(source) for source in result.published],
+        "seeds": [record.get("seed") for record in result.seeds],
+        "best": [{"part": part, "metric": metric} for part, metric in sorted(row.best)],
         "comparisons": [_json_cell(cell) for cell in row.comparisons],
         "record": dict(result.record) if result.record is not None else None,
     }
@@ -98,7 +110,18 @@ def _json_cell(cell: Comparison) -> dict[str, Any]:
         "source_row": cell.source.id if cell.source else None, "part": cell.part, "metric": cell.metric,
         "published": cell.published, "measured": cell.measured,
         "interval": list(cell.interval) if cell.interval else None,
-        "difference": cell.verdict.difference if cell.verdict else None,
-        "verdict": cell.verdict.verdict if cell.verdict else None,
-        "reason": cell.verdict.reason if cell.verdict else None,
+        "training_spread": asdict(cell.training) if cell.training else None,
+        "evaluation_spread": asdict(cell.evaluation) if cell.evaluation else None,
+        **_json_verdict(cell.verdict),
     }
+
+
+def _json_verdict(judged: Verdict | None) -> dict[str, Any]:
+    """The verdict with its interval, its margin and the spreads that the interval is made of."""
+    if judged is None:
+        return {"difference": None, "difference_interval": None, "margin": None, "noise": None, "verdict": None,
+                "reason": None}
+    interval = [judged.low, judged.high] if judged.low is not None else None
+    return {"difference": judged.difference, "difference_interval": interval, "margin": judged.margin,
+            "noise": asdict(judged.noise) if judged.noise else None, "verdict": judged.verdict,
+            "reason": judged.reason}

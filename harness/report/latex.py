@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.report import words
-from harness.report.lines import DIFFERENCE, OTHER, PUBLISHED, RUN, Line, system_lines
+from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, system_lines
 from harness.report.model import TableReport
 
 ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
     "†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "±": r"$\pm$", "−": r"$-$", "—": "--", "–": "--",
-    "…": r"\dots{}", "→": r"$\rightarrow$", "·": r"$\cdot$", "Δ": r"$\Delta$", "“": "``", "”": "''", "’": "'",
-    "*": r"$^*$", '"': "''",
+    "…": r"\dots{}", "→": r"$\rightarrow$", "≠": r"$\neq$", "·": r"$\cdot$", "Δ": r"$\Delta$",
+    "“": "``", "”": "''", "’": "'", "*": r"$^*$", '"': "''",
 }
 """Characters with a meaning in LaTeX, and those beyond ASCII that this project writes."""
 
@@ -59,8 +59,11 @@ def latex(report: TableReport) -> str:
 def _row(line: Line) -> str:
     label = escape(line.label)
     label = {PUBLISHED: rf"\textbf{{{label}}}", OTHER: rf"\quad {label}", RUN: rf"\quad \textit{{{label}}}",
-             DIFFERENCE: rf"\quad {label}"}[line.kind]
-    cells = [escape(text) for text in (line.resolution, *line.values, *line.cost, line.status)]
+             MEAN: rf"\quad \textit{{{label}}}", DIFFERENCE: rf"\quad {label}", VERDICT: rf"\quad {label}"}[line.kind]
+    bold = line.bold or (False,) * len(line.values)
+    values = [rf"\textbf{{{escape(text)}}}" if strong else escape(text)
+              for text, strong in zip(line.values, bold, strict=True)]
+    cells = [escape(line.resolution), *values, *(escape(text) for text in (*line.cost, line.status))]
     return " & ".join([label, *cells]) + r" \\"
 
 

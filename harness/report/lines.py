@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from harness.published import PublishedRow
 from harness.report import words
 from harness.report.model import CITED, FAILED, MISSING, Comparison, RowReport, TableReport
-from harness.report.verdicts import NOT_COMPARABLE, REPRODUCED
+from harness.report.verdicts import CANNOT_TELL, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
 
-PUBLISHED, OTHER, RUN, DIFFERENCE = "published", "other", "run", "difference"
-"""Kinds of lines: the table's own printed line, another source's, what was run here, measured minus published."""
+PUBLISHED, OTHER, RUN, MEAN, DIFFERENCE, VERDICT = "published", "other", "run", "mean", "difference", "verdict"
+"""Kinds of lines: the table's own printed line, another source's, what was run here, the mean of its training seeds,
+measured minus published, and what that means."""
+
+SIGNS = {REPRODUCED: "=", NOT_REPRODUCED: "≠", CANNOT_TELL: "?", NOT_COMPARABLE: words.NOTHING}
+"""Verdicts of single cells."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Line:
     gmacs: str = ""
     speed: str = ""
     status: str = ""
+    bold: tuple[bool, ...] = ()
+    """Whether each value is bold; () for none."""
 
     @property
     def cost(self) -> tuple[str, str, str]:
@@ -66,10 +72,15 @@ def _measured(report: TableReport, row: RowReport) -> list[Line]:
         words.millions(result.get("model", "parameters")), words.quantity(result.get("model", "gmacs")),
         words.quantity(result.get("times", "images_per_second")),
         f"stale {result.status}" if result.stale else result.status,
+        tuple(column in row.best for column in report.columns),
     )]
+    if len(result.seeds) > 1:
+        lines.append(Line(MEAN, f"mean of {len(result.seeds)} seeds", "",
+                          tuple(words.fraction(result.mean(*column)) for column in report.columns)))
     first = {(c.part, c.metric): c for c in row.first}
     if row.verdict not in (None, NOT_COMPARABLE):
-        lines.append(Line(DIFFERENCE, "difference", "", tuple(_difference(first[column]) for column in report.columns),
+        lines.append(Line(DIFFERENCE, "difference", "", tuple(_difference(first[column]) for column in report.columns)))
+        lines.append(Line(VERDICT, "verdict", "", tuple(_sign(first[column]) for column in report.columns),
                           status=str(row.verdict)))
     return lines
 
@@ -83,6 +94,10 @@ def _planned_model(report: TableReport, row: RowReport) -> str:
 
 def _difference(cell: Comparison) -> str:
     return words.difference(cell.verdict.difference if cell.verdict else None)
+
+
+def _sign(cell: Comparison) -> str:
+    return SIGNS[cell.verdict.verdict] if cell.verdict else words.NOTHING
 
 
 @dataclass(frozen=True)
@@ -124,5 +139,5 @@ def _judged(row: RowReport, published: PublishedRow) -> JudgedLine:
     return JudgedLine(
         str(row.result.row["title"]), published.source.short, f"{words.part_title(cell.part)} {cell.metric}",
         words.fraction(cell.published), f"{words.fraction(cell.measured)} {words.interval(cell.interval)}".strip(),
-        words.difference(cell.verdict.difference), cell.verdict.verdict,
+        words.difference(cell.verdict.difference, cell.verdict.low, cell.verdict.high), cell.verdict.verdict,
         f"{reproduced} of {len(differing)}" if differing else words.NOTHING, cell.verdict.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.report import words
-from harness.report.lines import DIFFERENCE, OTHER, PUBLISHED, RUN, Line, judged_lines, system_lines
+from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, judged_lines, system_lines
 from harness.report.model import Note, TableReport
 
 
@@ -47,15 +47,18 @@ def _main_table(report: TableReport) -> str:
 
 def _cells(line: Line) -> list[str]:
     label = escape(line.label)
-    label = {PUBLISHED: f"**{label}**", OTHER: f"· {label}", RUN: f"→ {label}", DIFFERENCE: f"Δ {label}"}[line.kind]
-    return [label, line.resolution, *line.values, *line.cost, escape(line.status)]
+    label = {PUBLISHED: f"**{label}**", OTHER: f"· {label}", RUN: f"→ {label}", MEAN: f"→ {label}",
+             DIFFERENCE: f"Δ {label}", VERDICT: f"Δ {label}"}[line.kind]
+    bold = line.bold or (False,) * len(line.values)
+    values = [f"**{text}**" if strong else text for text, strong in zip(line.values, bold, strict=True)]
+    return [label, line.resolution, *values, *line.cost, escape(line.status)]
 
 
 def _judged_table(report: TableReport) -> str:
     judged = judged_lines(report)
     if not judged:
         return ""
-    header = ["System", "Source", "Cell", "Published", "Measured [interval]", "Difference", "Verdict",
+    header = ["System", "Source", "Cell", "Published", "Measured [over images]", "Difference [interval]", "Verdict",
               "Cells reproduced", "Why"]
     rows = [[escape(text) for text in (j.system, j.source, j.column, j.published)]
             + [escape(j.measured), j.difference, f"**{j.verdict}**", j.tally, escape(j.reason)] for j in judged]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.published import PublishedRow
 from harness.report.verdicts import VERDICTS, Verdict
+from harness.statistics import Spread
 
 MEASURED, STAND_IN, CITED, FAILED, MISSING = "measured", "stand-in", "cited", "failed", "missing"
 STATUSES = (MEASURED, STAND_IN, CITED, FAILED, MISSING)
@@ -36,6 +38,10 @@ class RowResult:
     """The record was made by other code than there is now."""
     published: tuple[PublishedRow, ...] = ()
     """The row's published numbers, the table's own first."""
+    seeds: tuple[Mapping[str, Any], ...] = ()
+    """Records of trainings that differ from `record` in nothing but the seed, itself included; () for itself alone."""
+    samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Part -> metric -> (B,) the record's resampled figures, where they are at hand."""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -61,6 +67,17 @@ class RowResult:
         """The measured value of a part, a fraction, or None."""
         return self.get("metrics", "parts", part, metric) if self.measured else None
 
+    def seed_values(self, part: str, metric: str) -> list[float | None]:
+        """The measured value of a part with every training seed, None where nobody has the part."""
+        if not self.measured:
+            return []
+        return [record["metrics"]["parts"].get(part, {}).get(metric) for record in self.seeds or (self.record or {},)]
+
+    def mean(self, part: str, metric: str) -> float | None:
+        """The mean of `seed_values`, None where there is none."""
+        values = [value for value in self.seed_values(part, metric) if value is not None]
+        return math.fsum(values) / len(values) if values else None
+
     def interval(self, part: str, metric: str) -> tuple[float, float] | None:
         """Low and high of a measured value, or None."""
         pair = self.get("intervals", "parts", part, metric) if self.measured else None
@@ -78,6 +95,10 @@ class Comparison:
     measured: float | None
     interval: tuple[float, float] | None
     verdict: Verdict | None
+    training: Spread | None = None
+    """The spread of the row's own training seeds, None for fewer than two."""
+    evaluation: Spread | None = None
+    """The spread of repeated evaluations, None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,8 @@ class RowReport:
 
     result: RowResult
     comparisons: tuple[Comparison, ...]
+    best: frozenset[tuple[str, str]] = frozenset()
+    """The cells whose measured value is not worse than the best beyond the paired interval: bold."""
 
     def against(self, source_row: str | None) -> tuple[Comparison, ...]:
         """The comparisons with one published row (None: those of a row that has no published numbers)."""
@@ -116,7 +139,7 @@ class Note:
 
     row: str | None
     kind: str
-    """reading | run | gap | deviation | empty | failed | cited | stale | interval | machine | record"""
+    """reading | run | gap | deviation | empty | failed | cited | stale | interval | spread | machine | record"""
     text: str
 
 

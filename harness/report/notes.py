@@ -8,6 +8,7 @@ from typing import Any
 from harness.report import words
 from harness.report.comparability import trained_here
 from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult
+from harness.statistics import LEVEL, Spread
 
 COLUMNS = ("AP and AR are OKS-based, fractions from 0 to 1. Resolution is height × width of the network's input. "
            "Params are millions, GMACs those of one forward pass without flip (a multiply-add is one), img/s the "
@@ -22,14 +23,19 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     notes += _intervals(results)
     if any(result.measured for result in results) and profile.get("reproduces"):
         notes.append(Note(None, "reading", "Differences are measured minus published; a verdict on a row is that of "
-                          "its whole-body AP, every cell has its own in the CSV and JSON files."))
+                          "its whole-body AP, and every cell has its own: = reproduced, ≠ not reproduced, ? cannot "
+                          "tell."))
+        if any(row.best for row in rows):
+            notes.append(Note(None, "reading", "Bold: not worse than the best measured value of the column beyond the "
+                              f"{LEVEL:.0%} paired interval, over resamples of the images."))
     notes += _machines(results)
-    for result in results:
-        notes += _row(table, result)
+    for row in rows:
+        notes += _row(table, row)
     return tuple(notes)
 
 
-def _row(table: Mapping[str, Any], result: RowResult) -> list[Note]:
+def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:
+    result = row.result
     title = str(result.row["title"])
     notes = []
     if result.status == FAILED:
@@ -44,6 +50,7 @@ def _row(table: Mapping[str, Any], result: RowResult) -> list[Note]:
         notes.append(Note(title, "run", describe_run(result)))
         if result.stale:
             notes.append(Note(title, "stale", "the code has changed since this was run; run again with --stale"))
+        notes += [Note(title, "spread", text) for text in spreads(row)]
         notes += [Note(title, "empty", text) for text in _empty(table, result)]
         share = result.get("model", "gmacs_counted_share")
         if share is not None and share < 0.9995:
@@ -51,6 +58,29 @@ def _row(table: Mapping[str, Any], result: RowResult) -> list[Note]:
     notes += [Note(title, "record", words.one_line(text)) for text in result.get("notes") or ()]
     notes += [Note(title, "gap", words.one_line(text)) for text in result.row.get("gaps") or ()]
     return notes
+
+
+def spreads(row: RowReport) -> list[str]:
+    """The spreads of training seeds and of evaluation in the headline cell, as far as they were measured."""
+    result = row.result
+    source = result.published[0].id if result.published else None
+    cell = row.headline(source)
+    if cell is None or cell.measured is None:
+        return []
+    of = f"standard deviation of {words.part_title(cell.part)} {cell.metric}"
+    said = []
+    if cell.training:
+        said.append(f"{of} over training seeds: {_spread(cell.training)} from {cell.training.n} seeds "
+                    f"({_list([str(record.get('seed')) for record in result.seeds])})")
+    if cell.evaluation and cell.evaluation.n:
+        options = ", ".join(f"{name} {value:g}" for name, value in result.get("evaluation_noise", "options").items())
+        said.append(f"{of} over evaluations: {_spread(cell.evaluation)} from {cell.evaluation.n} repeats with "
+                    f"{options}")
+    return said
+
+
+def _spread(found: Spread) -> str:
+    return f"{found.sd:.4f} [{found.low:.4f}, {found.high:.4f}]"
 
 
 def describe_run(result: RowResult) -> str:

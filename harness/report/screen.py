@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
-from harness.report.lines import DIFFERENCE, OTHER, PUBLISHED, RUN, Line, judged_lines, system_lines
+from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, judged_lines, system_lines
 from harness.report.model import Note, RowReport, TableReport
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 METHOD, RESOLUTION, NUMBER, COST, STATUS, GAP = 17, 7, 5, 5, 14, 1
 """Widths of the columns in characters, and the gap between them."""
 
-STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", DIFFERENCE: ""}
+STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", MEAN: "cyan", DIFFERENCE: "", VERDICT: ""}
 VERDICT_STYLES = {"reproduced": "green", "not reproduced": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ELSEWHERE = "--json and the files beside the records"
-SHORT_NOTES = ("failed", "stale", "empty", "machine", "interval")
+SHORT_NOTES = ("failed", "stale", "empty", "machine", "interval", "spread")
 """Kinds of notes that the screen shows without `verbose`."""
 
 
@@ -97,10 +97,12 @@ def _main_table(report: TableReport, columns: Sequence[int], cost: bool, verbose
     return grid
 
 
-def _value(line: Line, column: int) -> str:
+def _value(line: Line, column: int) -> Text:
     """A value in the width of its column: differences have a sign but no zero before the point."""
     text = line.values[column]
-    return text.replace("0.", ".", 1) if line.kind == DIFFERENCE and text[0] in "+−" else text
+    if line.kind == DIFFERENCE and text[0] in "+−":
+        text = text.replace("0.", ".", 1)
+    return Text(text, style="bold" if line.bold and line.bold[column] else "")
 
 
 def _heading(part: str) -> str:

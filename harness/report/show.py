@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from rich.console import Console
 from harness.errors import UserError
 from harness.plan import Plan
 from harness.published import load_published
-from harness.record import DamagedRecord, RowFolder, newest_records, read_record
+from harness.record import DamagedRecord, RowFolder, all_records, newest, read_record
 from harness.registry import spec_data
 from harness.report.build import build_report, published_rows
 from harness.report.data import json_data
 from harness.report.model import CITED, FAILED, MISSING, RowResult, TableReport
+from harness.report.noise import same_but_for_seed
 from harness.report.screen import print_report
 from harness.report.write import write_report
 from harness.run import is_stale
+from harness.scoring.resample import Samples, load_samples
 
 
 def show_report(table_name: str, profile_name: str, results: Path, json_output: bool) -> list[str]:
@@ -29,17 +31,22 @@ def show_report(table_name: str, profile_name: str, results: Path, json_output: 
     Rows that are not the table's own (mmpose configurations) follow those that are.
     """
     table, profile = spec_data("tables", table_name), spec_data("profiles", profile_name)
-    found, damaged = newest_records(results, table_name, profile_name)
+    records, damaged = all_records(results, table_name, profile_name)
+    found = newest(records)
     rows = list(table["rows"])
     known = {row["id"] for row in rows}
     rows += [foreign_row(name, record) for name, (_, record) in found.items() if name not in known]
-    shown = [row_result(row, profile, *found.get(row["id"], (None, None))) for row in rows]
+    shown = []
+    for row in rows:
+        folder, record = found.get(row["id"], (None, None))
+        shown.append(row_result(row, profile, folder, record, records))
     show(build_report(table, profile, shown, damaged), results, json_output)
     return damaged
 
 
 def show_plan_report(plan: Plan, json_output: bool) -> None:
     """Show the rows of a plan, each with the record of its own key."""
+    records = all_records(plan.results, str(plan.table["name"]), str(plan.profile["name"]))[0]
     shown, damaged = [], []
     for row in plan.rows:
         folder, record = None, None
@@ -50,7 +57,7 @@ def show_plan_report(plan: Plan, json_output: bool) -> None:
                 record = read_record(files.record) or read_record(files.failure)
             except DamagedRecord as error:
                 damaged.append(str(error))
-        shown.append(row_result(row, plan.profile, folder, record))
+        shown.append(row_result(row, plan.profile, folder, record, records))
     show(build_report(plan.table, plan.profile, shown, damaged), plan.results, json_output)
 
 
@@ -75,15 +82,32 @@ def show(report: TableReport, results: Path, json_output: bool) -> None:
 
 
 def row_result(row: Mapping[str, Any], profile: Mapping[str, Any], folder: Path | None,
-               record: Mapping[str, Any] | None) -> RowResult:
-    """What a row shows: its record or failure; without one it is cited or not run yet."""
+               record: Mapping[str, Any] | None, records: Sequence[tuple[Path, Mapping[str, Any]]] = ()) -> RowResult:
+    """What a row shows: its record or failure; without one it is cited or not run yet.
+
+    `records` are all of the table and profile: among them are the row's other training seeds.
+    """
     published = published_rows(row, load_published())
     if record is None:
         runnable = "model" in row or profile["name"] in (row.get("stand_ins") or {})
         return RowResult(row, MISSING if runnable else CITED, published=published)
     log = RowFolder(folder).log if folder else None
     status = str(record.get("status", FAILED))
-    return RowResult(row, status, record, log, status != FAILED and is_stale(dict(record)), published)
+    if status == FAILED:
+        return RowResult(row, status, record, log, published=published)
+    seeds = same_but_for_seed(record, (other for _, other in records))
+    return RowResult(row, status, record, log, is_stale(dict(record)), published, seeds, samples_of(folder, record))
+
+
+def samples_of(folder: Path | None, record: Mapping[str, Any]) -> Samples:
+    """The resampled figures beside a record; none where they are not there or cannot be read."""
+    name = (record.get("intervals") or {}).get("file")
+    if folder is None or not name:
+        return {}
+    try:
+        return load_samples(folder / Path(name).name)
+    except UserError:  # the table then has no bold values; everything else is in the record
+        return {}
 
 
 def foreign_row(name: str, record: Mapping[str, Any]) -> dict[str, Any]:

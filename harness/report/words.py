@@ -21,10 +21,12 @@ def fraction(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
 
 
-def difference(value: float | None) -> str:
-    """A difference with its sign; a minus sign proper, and no sign for what rounds to nothing."""
+def difference(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A difference with its sign and, where there is one, its interval; no sign for what rounds to nothing."""
     if value is None:
         return NOTHING
+    if low is not None and high is not None:
+        return f"{difference(value)} [{difference(low)}, {difference(high)}]"
     text = f"{value:+.3f}"
     return "0.000" if float(text) == 0 else text.replace("-", "−")
 

@@ -28,7 +28,7 @@ def rank(matches: Matches) -> np.ndarray:
 
 
 def curves(matches: Matches, area: int, order: np.ndarray, people: int) -> Curves | None:
-    """Walk down the ranking `order` (indices of predictions, which may repeat) against `people` that count.
+    """Walk down the ranking `order` (D,) against `people` that count.
 
     `area` is the index of the area range. None if nobody counts.
     """
@@ -59,27 +59,26 @@ def walk(right: np.ndarray, wrong: np.ndarray, people: int) -> Curves:
 
 def figure(metric: str, by_area: dict[str, Curves | None]) -> float | None:
     """One of `METRICS` from the curves of the area ranges; None where nobody counts."""
-    kind, suffix = metric[:2], metric[2:]
     found = by_area[area_of(metric)]
-    if found is None:
-        return None
-    values = found.precision if kind == "AP" else found.recall
-    if suffix in ("50", "75"):
-        values = values[np.isclose(OKS_THRESHOLDS, float(suffix) / 100)]
-    return float(np.mean(values))
+    return None if found is None else float(np.mean(averaged(metric, found)))
+
+
+def averaged(metric: str, found: Curves) -> np.ndarray:
+    """What a figure is the mean of: precision (T', R) or recall (T',) at its T' thresholds."""
+    values = found.precision if metric.startswith("AP") else found.recall
+    return values[np.isclose(OKS_THRESHOLDS, float(metric[2:]) / 100)] if metric[2:] in ("50", "75") else values
 
 
 def area_of(metric: str) -> str:
     """The area range that a metric is about."""
-    return {"m": "medium", "l": "large"}.get(metric[2:], "all")
+    return {"m": "medium", "l": "large", "s": "small"}.get(metric[2:], "all")
 
 
-def figures(matches: Matches, metrics: tuple[str, ...] = METRICS, order: np.ndarray | None = None,
-            copies: np.ndarray | None = None) -> Figures:
-    """Figures of one part; `order` replaces the ranking, `copies` (I,) says how often each image counts."""
-    order = rank(matches) if order is None else order
-    people = matches.counted.sum(axis=1) if copies is None else matches.counted @ copies
+def figures(matches: Matches, metrics: tuple[str, ...] = METRICS) -> Figures:
+    """Figures of one part."""
+    order = rank(matches)
+    people = matches.counted.sum(axis=1)
     needed = {area_of(metric) for metric in metrics}
     by_area = {name: curves(matches, a, order, int(people[a]))
-               for a, name in enumerate(AREA_RANGES) if name in needed}
+               for a, name in enumerate((*AREA_RANGES, "small")) if name in needed}
     return {metric: figure(metric, by_area) for metric in metrics}

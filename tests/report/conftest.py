@@ -50,6 +50,7 @@ def stand_in_record(row, model="tcformer_small", **changes):
                           "layout": "coco-wholebody", "boxes": "gt"}},
         "weights": {"init": None, "file": "final.safetensors", "sha256": "0" * 64},
         "metrics": {"parts": parts}, "intervals": intervals_around(parts, 0.02), "notes": [],
+        "evaluation_noise": {"options": {}, "repeats": []},
         "training": {"processes": 1, "steps": 900},
         "machine": {"processor": "Example CPU", "cores": 2, "gpu": None},
         "times": {"images_per_second": 123.4, "device": "cpu", "batch_size": 32, "precision": "fp32",

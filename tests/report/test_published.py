@@ -111,7 +111,7 @@ def test_facts_say_how_they_were_counted():
         load_facts("speed")
 
 
-def test_same_weights_tolerance_is_what_mmpose_weights_moved(table):
+def test_mmpose_weights_moved_less_than_the_margin(table):
     """The comment beside `tolerance` in the table's file, worked out again from the published rows."""
     rows = load_published().values()
     old = {row.checkpoint: row for row in rows if row.source.id == "mmpose_0x" and row.checkpoint}
@@ -123,18 +123,19 @@ def test_same_weights_tolerance_is_what_mmpose_weights_moved(table):
                              for metric, value in cells.items()))
     assert len(moved) == 16
     assert sorted(round(value, 4) for value in moved)[-2:] == [0.003, 0.024]
-    assert table["tolerance"]["same_weights"] == 0.003
+    assert table["tolerance"]["margin"] > 0.003
 
 
-def test_trained_tolerance_covers_what_published_trainings_differ_by(table):
-    trainings = [published_row(name) for name in
-                 ("seed_s3_tcformer", "tcformer_repo_base_256x192", "mmpose0x_tcformer_256x192")]
+def test_margin_covers_what_published_trainings_differ_by(table):
+    assert table["trainings"] == ["seed_s3_tcformer", "tcformer_repo_base_256x192", "mmpose0x_tcformer_256x192"]
+    trainings = [published_row(name) for name in table["trainings"]]
+    assert {(row.input, row.dataset, row.annotations) for row in trainings} == {((256, 192), "coco-wholebody", "V1.0")}
 
     def spread(part, metric):
         values = [row.value(part, metric) for row in trainings]
         return round(max(values) - min(values), 4)
 
-    assert max(spread("wholebody", metric) for metric in ("AP", "AR")) == 0.004 < table["tolerance"]["trained"]
+    assert max(spread("wholebody", metric) for metric in ("AP", "AR")) == 0.004 < table["tolerance"]["margin"]
     assert max(spread(part, metric) for part in trainings[0].metrics for metric in ("AP", "AR")) == 0.015
 
 
