@@ -124,8 +124,10 @@ def basis(noise: Noise, seeds: int) -> str:
 
 def what_it_takes(difference: float, noise: Noise, seeds: int, margin: float) -> str:
     """What would decide: the number of seeds at the spread that is known, or that none would."""
-    if not noise.trained or noise.training is None or noise.evaluation is None:
-        return ""
+    assert noise.evaluation is not None
+    if not noise.trained or noise.training is None:
+        return ": it takes " + (f"more than {noise.evaluation.n} repeated evaluations" if noise.evaluation.sd
+                                else "a printed number with more digits")
     sd = noise.training.sd
     needed = repetitions_needed(difference, sd, margin, rounding=ROUNDING, other=reach(noise.evaluation))
     if needed is None:

@@ -54,6 +54,12 @@ def test_evaluation_noise_widens_the_interval_of_given_weights():
     assert f"evaluation noise of {repeated.sd:.4f}" in judged.reason
 
 
+def test_given_weights_at_the_edge_say_what_it_takes():
+    assert "more digits" in verdict(0.610, [0.615], noise=GIVEN).reason
+    repeated = Spread(0.0005, 0.0003, 0.001, 5)
+    assert "more than 5 repeated evaluations" in verdict(0.610, [0.614], noise=Noise(False, evaluation=repeated)).reason
+
+
 def test_unknown_evaluation_noise_says_how_to_measure_it():
     judged = verdict(0.610, [0.610], noise=Noise(False))
     assert (judged.verdict, judged.low) == (CANNOT_TELL, None)
