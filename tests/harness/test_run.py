@@ -102,12 +102,17 @@ def test_fresh_gives_the_same_numbers_again_and_keeps_the_old_record(own_results
 
 
 def test_another_seed_and_repeated_evaluations_give_two_spreads(own_results):
-    done = run(own_results, "--rows", "tcformer_large", "--seed", "1", "--set", "test.noise_repeats=2")
-    assert done.returncode == 0, done.stderr
+    without = records(own_results)["tcformer_large"]
+    assert without["evaluation_noise"] == {"options": {"density_noise": 1e-6}, "repeats": []}
+    for seed in (0, 1):
+        done = run(own_results, "--rows", "tcformer_large", "--seed", seed, "--set", "test.noise_repeats=2")
+        assert done.returncode == 0, done.stderr
     found = [json.loads(p.read_text()) for p in own_results.glob("table_s2/smoke/tcformer_large-*/record.json")]
-    noise = {record["seed"]: record["evaluation_noise"] for record in found}
-    assert noise[0] == {"options": {"density_noise": 1e-6}, "repeats": []}
-    assert [list(parts) for parts in noise[1]["repeats"]] == [PARTS, PARTS]
+    repeated = {record["seed"]: record for record in found if record["evaluation_noise"]["repeats"]}
+    assert len(found) == 3
+    assert repeated[0]["metrics"] == without["metrics"]  # of the same training, which was not run again
+    assert repeated[0]["weights"]["sha256"] == without["weights"]["sha256"]
+    assert [list(parts) for parts in repeated[1]["evaluation_noise"]["repeats"]] == [PARTS, PARTS]
     assert records(own_results)["hrnet_w48"]["evaluation_noise"] == {"options": {}, "repeats": []}
     shown = json.loads(harness("report", "table_s2", "--profile", "smoke", "--results", own_results, "--json").stdout)
     row = next(row for row in shown["rows"] if row["id"] == "tcformer_large")
