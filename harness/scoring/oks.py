@@ -131,23 +131,25 @@ def chunk_oks(x: np.ndarray, y: np.ndarray, spans: dict[str, np.ndarray], predic
 
     `x` and `y` (N, K) are the points of all predictions, `spans` those of `part_spans`.
     """
-    px, py = x[predicted], y[predicted]
-    dx, dy = px - target.x[person], py - target.y[person]
+    distance = np.zeros((len(person), layout.size))  # d^2 / (2 sigma)^2
+    spread = (layout.sigmas * 2) ** 2
     count = {name: target.count[name][person] for name in layout.parts}
-    if rules.unlabelled_excuses:
-        for name, part in layout.parts.items():
-            if part.points is None:  # made of the others
-                continue
-            blank, columns = np.flatnonzero(count[name] == 0), part.slice
-            inside = surrounded(spans[name][predicted[blank]], target.box[person[blank]])
-            near, rows = blank[inside], blank[~inside]
-            dx[near, columns] = dy[near, columns] = 0
-            box = target.box[person[rows]]
-            dx[rows, columns] = box_distance(px[rows, columns], box[:, 0], box[:, 2])
-            dy[rows, columns] = box_distance(py[rows, columns], box[:, 1], box[:, 3])
-    distance = np.square(dx, out=dx)
-    distance += np.square(dy, out=dy)
-    distance /= (layout.sigmas * 2) ** 2
+    for name, part in layout.parts.items():
+        if part.points is None:  # made of the others
+            continue
+        columns, blank = part.slice, count[name] == 0
+        rows = np.flatnonzero(~blank)
+        p, g = predicted[rows], person[rows]
+        dx, dy = x[p, columns] - target.x[g, columns], y[p, columns] - target.y[g, columns]
+        distance[rows, columns] = (np.square(dx, out=dx) + np.square(dy, out=dy)) / spread[columns]
+        if rules.unlabelled_excuses:
+            rows = np.flatnonzero(blank)
+            p, box = predicted[rows], target.box[person[rows]]
+            away = ~surrounded(spans[name][p], box)
+            rows, p, box = rows[away], p[away], box[away]
+            dx = box_distance(x[p, columns], box[:, 0], box[:, 2])
+            dy = box_distance(y[p, columns], box[:, 1], box[:, 3])
+            distance[rows, columns] = (dx**2 + dy**2) / spread[columns]
     seen = target.labelled[person]
     result, terms, area = {}, distance, None
     for name, part in layout.parts.items():

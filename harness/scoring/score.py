@@ -45,10 +45,10 @@ def match_parts(people: People, scored: Scored, layout: Layout, image_ids: np.nd
     by_image = group_by_image(people.image_id, image_ids)
     groups = threaded(lambda part: select(scored, part, layout, image_ids, score_key, rules), list(layout.parts))
     chosen = dict(zip(layout.parts, groups, strict=True))
-    image_of = np.zeros(len(scored), dtype=np.int64)
+    image_of = np.full(len(scored), -1)
     for group in chosen.values():
         image_of[group.row] = group.image
-    taking_part = np.unique(np.concatenate([group.row for group in chosen.values()]))
+    taking_part = np.flatnonzero(image_of >= 0)
     pairs = pair_up(taking_part, image_of[taking_part], by_image, len(scored))
     oks = pair_oks(pairs, people, scored.keypoints, layout, rules=rules, marks=marks, floor=OKS_THRESHOLDS[0])
     area = scored.area(layout, rules)
