@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from harness.errors import UserError
 from harness.layout import Layout
@@ -21,9 +22,17 @@ Where = Callable[[int], str]
 
 def read_json(path: Path, what: str) -> Any:
     """Read a JSON file. Raises UserError naming it, and `what` it should hold, if it is missing or not
-    JSON."""
+    JSON.
+
+    orjson reads the 440 MB of a results file two and a half times as fast as the standard library. What it refuses
+    (NaN, infinities) the standard library reads again, so that whoever looks at the numbers can name the place.
+    """
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            return json.loads(content)
     except OSError as error:
         raise UserError(f"{what}: cannot read {path}: {error.strerror}") from error
     except ValueError as error:  # malformed JSON, or bytes that are not text

@@ -21,3 +21,6 @@ MAX_DETECTIONS = 20
 
 METRICS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 """The ten figures of a part, fractions 0 to 1, in the order of xtcocotools' `stats`."""
+
+SMALL_METRICS = ("APs", "ARs")
+"""People below 32^2 square pixels; only where the rule `no_small_range` is off."""

@@ -4,7 +4,7 @@ In every image the predictions choose in the order of their scores. A prediction
 free whose OKS reaches the threshold, one that counts before one that is ignored, then the highest OKS; among
 equals the one annotated last. A person is taken once, a crowd as often as wanted. The choice of one
 prediction depends on those before it in its image only, so all images take their first choice together, then
-all their second, and so on.
+all their second, and so on. Only pairs that reach the lowest threshold are ever looked at.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import numpy as np
 
 from harness.scoring.definition import AREA_LIMITS, OKS_THRESHOLDS
 from harness.scoring.pairing import Grouped
-
-CELLS = 2**20
-"""Array cells (image x area range x threshold x person) worked on at a time."""
+from harness.scoring.rules import STRICT, Rules
 
 
 @dataclass(frozen=True)
@@ -31,83 +29,93 @@ class Matches:
     score: np.ndarray
     """(D,)."""
     person: np.ndarray
-    """(A, T, D) row of the person matched, -1 for none."""
+    """(A, T, D) int32 row of the person matched, -1 for none."""
     ignored: np.ndarray
     """(A, T, D) bool: neither right nor wrong."""
     counted: np.ndarray
     """(A, I) people that count, by image."""
 
 
-def outside(area: np.ndarray) -> np.ndarray:
-    """(A, n) bool: areas (n,) outside each range; a range includes both its ends."""
-    low, high = AREA_LIMITS[:, :1], AREA_LIMITS[:, 1:]
-    return (area < low) | (area > high)
+def outside(area: np.ndarray, rules: Rules = STRICT) -> np.ndarray:
+    """(A, n) bool: areas (n,) outside each range.
+
+    A range includes both its ends; with `range_ends_shared` off, the lower one only.
+    """
+    limits = AREA_LIMITS if rules.no_small_range else np.concatenate([AREA_LIMITS, [[0.0, AREA_LIMITS[1, 0]]]])
+    low, high = limits[:, :1], limits[:, 1:]
+    return (area < low) | ((area > high) if rules.range_ends_shared else (area >= high))
 
 
 def match(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray, ignore: np.ndarray,
-          crowd: np.ndarray, score: np.ndarray, area: np.ndarray) -> Matches:
+          crowd: np.ndarray, score: np.ndarray, area: np.ndarray, rules: Rules = STRICT) -> Matches:
     """Match the chosen predictions of one part.
 
     `oks` (Q,) by pair with `start` (N,) (see `pairing.Pairs`); `ignore` (A, P) and `crowd` (P,) bool by row
     of the people; `score` and `area` (N,) by row of the predictions.
     """
     d, images = len(chosen.row), len(people.count)
-    person = np.full((len(ignore), len(OKS_THRESHOLDS), d), -1)
-    for batch in batches(chosen.count, people.count):
-        match_batch(person, batch, chosen, people, oks, start, ignore, crowd)
-    taken_ignored = np.zeros(person.shape, bool)
-    for a, flags in enumerate(ignore):
-        hit = person[a] >= 0
-        taken_ignored[a][hit] = flags[person[a][hit]]
-    missed_outside = (person < 0) & outside(area[chosen.row])[:, None, :]
+    entry, row, value = candidates(chosen, people, oks, start, rules)
+    person = choose(entry, row, value, d, ignore, crowd if rules.crowd_takes_many else np.zeros_like(crowd),
+                    chosen.image, rules)
+    # Person -1, nobody, reads the last flag.
+    taken_ignored = np.stack([np.append(flags, False)[taken] for flags, taken in zip(ignore, person, strict=True)])
+    missed_outside = (person < 0) & outside(area[chosen.row], rules)[:, None, :]
     counted = np.stack([np.bincount(people.image[~flags[people.row]], minlength=images)
                         for flags in ignore])
     ignored = taken_ignored | missed_outside
     return Matches(chosen.row, chosen.image, score[chosen.row], person, ignored, counted)
 
 
-def batches(predictions: np.ndarray, people: np.ndarray) -> list[np.ndarray]:
-    """Split the images that have both predictions and people (counts (I,)) into batches of similar size.
+def candidates(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray, rules: Rules
+               ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs whose OKS reaches the lowest threshold: entry of the chosen, row of the people and OKS, (C,) each.
 
-    Within a batch, images with more predictions come first, so that those that still choose are a prefix.
+    By entry, the preferred person last: by OKS, then in the order of the annotations (the opposite order with
+    `last_of_equals` off).
     """
-    images = np.flatnonzero((predictions > 0) & (people > 0))
-    images = images[np.argsort(people[images], kind="stable")]
-    cells = len(AREA_LIMITS) * len(OKS_THRESHOLDS)
-    result = []
-    while len(images):
-        # The widest image of the batch sets its width; grow until the budget is spent.
-        width = people[images] * np.arange(1, len(images) + 1) * cells
-        size = max(1, int(np.searchsorted(width, CELLS, side="right")))
-        batch, images = images[:size], images[size:]
-        result.append(batch[np.argsort(-predictions[batch], kind="stable")])
-    return result
+    count = people.count[chosen.image]
+    entry = np.repeat(np.arange(len(chosen.row)), count)
+    within = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
+    value = oks[start[chosen.row][entry] + within]
+    kept = np.flatnonzero(value >= OKS_THRESHOLDS[0])
+    kept = kept[np.lexsort((within[kept] if rules.last_of_equals else -within[kept], value[kept], entry[kept]))]
+    entry, within = entry[kept], within[kept]
+    return entry, people.row[people.start[chosen.image[entry]] + within], value[kept]
 
 
-def match_batch(person: np.ndarray, batch: np.ndarray, chosen: Grouped, people: Grouped, oks: np.ndarray,
-                start: np.ndarray, ignore: np.ndarray, crowd: np.ndarray) -> None:
-    """Match the images of one batch (n,), writing into `person` (A, T, D)."""
-    n_predictions, n_people = chosen.count[batch], people.count[batch]
-    width = n_people.max()
-    # People in reverse: argmax takes the first of equals, and the last annotated must win.
-    place = n_people[:, None] - 1 - np.arange(width)
-    real = place >= 0
-    row = people.row[people.start[batch][:, None] + np.maximum(place, 0)]
-    counts = (~ignore[:, row] & real).transpose(1, 0, 2)[:, :, None]  # (n, A, 1, G)
-    crowds = crowd[row][:, None, None]
-    free = np.tile(real[:, None, None], (1, len(ignore), len(OKS_THRESHOLDS), 1))
-    threshold = OKS_THRESHOLDS[:, None]
-    for rank in range(n_predictions.max()):
-        n = np.count_nonzero(n_predictions > rank)
-        entry = chosen.start[batch[:n]] + rank
-        pair = start[chosen.row[entry]][:, None] + np.maximum(place[:n], 0)
-        value = oks[pair][:, None, None]  # (n, 1, 1, G)
-        candidate = free[:n] & (value >= threshold)
-        proper = candidate & counts[:n]
-        candidate = np.where(proper.any(axis=-1, keepdims=True), proper, candidate)
-        best = np.where(candidate, value, -1.0).argmax(axis=-1)[..., None]
-        hit = np.take_along_axis(candidate, best, axis=-1)
-        taken = np.take_along_axis(np.broadcast_to(row[:n, None, None], candidate.shape), best, axis=-1)
-        person[:, :, entry] = np.where(hit, taken, -1)[..., 0].transpose(1, 2, 0)
-        still = np.take_along_axis(free[:n] & (~hit | crowds[:n]), best, axis=-1)
-        np.put_along_axis(free[:n], best, still, axis=-1)
+def choose(entry: np.ndarray, row: np.ndarray, value: np.ndarray, entries: int, ignore: np.ndarray,
+           crowd: np.ndarray, image: np.ndarray, rules: Rules) -> np.ndarray:
+    """(A, T, D) row of the person that each entry takes, -1 for none, from the candidates (C,).
+
+    `image` (D,) is the image of each entry.
+    """
+    ranges, thresholds = len(ignore), len(OKS_THRESHOLDS)
+    person = np.full((ranges, thresholds, entries), -1, np.int32)
+    free = np.ones((ignore.shape[1], ranges, thresholds), bool)
+    # A candidate's preference is its place, and a lead over all places if it counts.
+    total = np.int32(len(entry) + 1)
+    lead = (~ignore.T).astype(np.int32) * total if rules.counted_first else np.zeros(ignore.T.shape, np.int32)
+    for step in steps(entry, image):
+        p = row[step]
+        first = np.flatnonzero(np.diff(entry[step], prepend=-1))  # where each entry's candidates begin
+        candidate = free[p] & (value[step][:, None, None] >= OKS_THRESHOLDS)
+        preference = np.arange(len(step), dtype=np.int32)[:, None] + lead[p]
+        best = np.maximum.reduceat(np.where(candidate, preference[:, :, None], np.int32(-1)), first)
+        taken = np.where(best >= 0, p[np.maximum(best, 0) % total], -1)
+        person[:, :, entry[step[first]]] = taken.transpose(1, 2, 0)
+        _, a, t = hit = np.nonzero(best >= 0)
+        free[taken[hit], a, t] = crowd[taken[hit]]
+    return person
+
+
+def steps(entry: np.ndarray, image: np.ndarray) -> list[np.ndarray]:
+    """Candidates in the steps in which they choose: first those of every image's first entry that has any."""
+    if len(entry) == 0:
+        return []
+    new = np.diff(entry, prepend=-1) > 0
+    of = image[entry]
+    number = np.cumsum(new)  # of the entry among all that have candidates
+    begin = np.diff(of, prepend=-1) != 0
+    rank = number - np.repeat(number[begin], np.diff(np.flatnonzero(begin), append=len(entry)))
+    order = np.argsort(rank, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(rank[order])) + 1)

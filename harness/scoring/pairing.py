@@ -9,6 +9,7 @@ import numpy as np
 from harness.data.types import People
 from harness.layout import Layout
 from harness.scoring.definition import MAX_DETECTIONS
+from harness.scoring.rules import STRICT, Marks, Rules
 from harness.scoring.scored import Scored, ScoreKey
 
 
@@ -40,19 +41,42 @@ def group_by_image(image_id: np.ndarray, image_ids: np.ndarray) -> Grouped:
     return Grouped(row, image, np.searchsorted(image, np.arange(len(image_ids) + 1)))
 
 
-def select(scored: Scored, part: str, layout: Layout, image_ids: np.ndarray, score_key: ScoreKey) -> Grouped:
+def select(scored: Scored, part: str, layout: Layout, image_ids: np.ndarray, score_key: ScoreKey,
+           rules: Rules = STRICT) -> Grouped:
     """The predictions that take part in `part`: per image the highest scored, ties in the order of the table.
 
     Those without any point score above 0 in the part are dropped before the cut at `MAX_DETECTIONS`.
     """
-    score = scored.ranking(part, layout, score_key)
-    alive = np.flatnonzero((scored.keypoints[:, layout.parts[part].slice, 2] > 0).any(axis=1))
-    alive = alive[np.argsort(-score[alive], kind="stable")]
-    grouped = group_by_image(scored.image_id[alive], image_ids)
-    rank = np.arange(len(grouped.row)) - grouped.start[grouped.image]
-    keep = rank < MAX_DETECTIONS
+    grouped = rank_by_image(scored, part, layout, image_ids, score_key, rules)
+    if not rules.top_twenty:
+        return grouped
+    keep = rank_within(grouped) < MAX_DETECTIONS
     image = grouped.image[keep]
-    return Grouped(alive[grouped.row[keep]], image, np.searchsorted(image, np.arange(len(image_ids) + 1)))
+    return Grouped(grouped.row[keep], image, np.searchsorted(image, np.arange(len(image_ids) + 1)))
+
+
+def rank_by_image(scored: Scored, part: str, layout: Layout, image_ids: np.ndarray, score_key: ScoreKey,
+                  rules: Rules = STRICT) -> Grouped:
+    """The predictions of `part` by image, highest scores first, before the cut."""
+    score = scored.ranking(part, layout, score_key, rules)
+    rows = np.arange(len(scored))
+    if rules.silent_dropped:
+        rows = rows[speaking(scored, part, layout)]
+    if not rules.ties_in_file_order:
+        rows = rows[::-1]
+    rows = rows[np.argsort(-score[rows], kind="stable")]
+    grouped = group_by_image(scored.image_id[rows], image_ids)
+    return Grouped(rows[grouped.row], grouped.image, grouped.start)
+
+
+def speaking(scored: Scored, part: str, layout: Layout) -> np.ndarray:
+    """(N,) bool: predictions with some point score above 0 in the part."""
+    return np.asarray((scored.keypoints[:, layout.parts[part].slice, 2] > 0).any(axis=1))
+
+
+def rank_within(grouped: Grouped) -> np.ndarray:
+    """(M,) the place of each entry among those of its image, from 0."""
+    return np.arange(len(grouped.row)) - grouped.start[grouped.image]
 
 
 @dataclass(frozen=True)
@@ -78,6 +102,13 @@ def pair_up(predictions: np.ndarray, prediction_image: np.ndarray, people: Group
                  people.row[np.repeat(people.start[prediction_image], counts) + within], start)
 
 
-def labelled_points(people: People) -> np.ndarray:
-    """(P, K) bool: every v > 0 counts, also a fraction (COCO-WholeBody has visibilities such as 0.3)."""
-    return people.keypoints[:, :, 2] > 0
+def labelled_points(people: People, rules: Rules = STRICT, marks: Marks | None = None) -> np.ndarray:
+    """(P, K) bool: every v > 0 counts, also a fraction (COCO-WholeBody has visibilities such as 0.3).
+
+    With `fractions_labelled` off, v must reach 1; with `valid_unread` off, no point of a part marked invalid counts.
+    """
+    visibility = people.keypoints[:, :, 2]
+    labelled = visibility > 0 if rules.fractions_labelled else visibility >= 1
+    if not rules.valid_unread and marks is not None:
+        labelled = labelled & ~marks.invalid
+    return labelled

@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers import assert_user_error, harness
 
-COMMANDS = ["run", "report", "list", "describe", "doctor", "predict", "check"]
+COMMANDS = ["run", "report", "evaluate", "explain", "errors", "list", "describe", "doctor", "predict", "check"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -58,18 +58,16 @@ def test_an_unlabelled_part_takes_whatever_lies_in_three_times_the_box():
 
 
 def test_box_distance_is_zero_inside_and_counted_by_axis_outside():
-    box = np.array([[10.0, 20, 30, 40]])
-    points = np.array([[[-20, -20], [70, 100], [-21, 0], [75, 103]]], float)
-    dx, dy = box_distance(points, box)
-    np.testing.assert_array_equal(dx, [[0, 0, 1, 5]])
-    np.testing.assert_array_equal(dy, [[0, 0, 0, 3]])
+    x, y = np.array([[-20.0, 70, -21, 75]]), np.array([[-20.0, 100, 0, 103]])
+    np.testing.assert_array_equal(box_distance(x, np.array([10.0]), np.array([30.0])), [[0, 0, 1, 5]])
+    np.testing.assert_array_equal(box_distance(y, np.array([20.0]), np.array([40.0])), [[0, 0, 0, 3]])
 
 
 def test_masked_mean_rounds_as_a_sum_of_the_entries_alone():
     rng = np.random.default_rng(1)
     values, mask = rng.random((50, 133)), rng.random((50, 133)) < rng.random((50, 1))
-    mask[7] = False
-    means = mean_where(values, mask)
+    mask[7], mask[8] = False, True
+    means = mean_where(values, mask, mask.sum(axis=1))
     assert means[7] == 0
     assert all(means[i] == np.sum(values[i][mask[i]]) / mask[i].sum() for i in range(50) if i != 7)
 
@@ -85,3 +83,19 @@ def test_chunks_do_not_change_anything(case):
     assert len(pairs.person) > 3
     for part in whole:
         np.testing.assert_array_equal(whole[part], pieces[part])
+
+
+@pytest.mark.parametrize("floor", [1e-3, 0.5, 0.9])
+@pytest.mark.parametrize("seed", range(5))
+def test_pairs_out_of_reach_are_left_at_zero_and_no_others_change(case, seed, floor):
+    made = case(seed, images=20)
+    by_image = group_by_image(made.people.image_id, made.image_ids)
+    rows = np.arange(len(made.scored))
+    pairs = pair_up(rows, np.searchsorted(made.image_ids, made.scored.image_id), by_image, len(rows))
+    exact = pair_oks(pairs, made.people, made.scored.keypoints, made.layout)
+    quick = pair_oks(pairs, made.people, made.scored.keypoints, made.layout, floor=floor)
+    left = np.all([values == 0 for values in quick.values()], axis=0)
+    assert left.any()
+    for part in exact:
+        np.testing.assert_array_equal(quick[part][~left], exact[part][~left])
+        assert (exact[part][left] < floor).all()

@@ -73,8 +73,10 @@ def test_a_missing_part_score_falls_back_to_the_score(entries, tmp_path):
     entries[1]["foot_score"] = 0.25
     entries[1]["body_score"] = 0.9  # in published files, but the metric ranks bodies by `score`
     scored = load_results(save(tmp_path / "r.json", entries), LAYOUT)
-    assert list(scored.part_scores) == ["foot"]
+    assert list(scored.part_scores) == ["body", "foot"]
     assert scored.part_scores["foot"].tolist() == [0.8, 0.25]
+    assert scored.filled["foot"].tolist() == [True, False]
+    assert scored.ranking("body", LAYOUT, "part").tolist() == [0.8, 0.6]
 
 
 def test_the_first_entry_decides_whether_there_are_boxes(entries, tmp_path):

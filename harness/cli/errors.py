@@ -1,0 +1,55 @@
+"""`harness errors`."""
+
+from __future__ import annotations
+
+import typer
+
+NAME = "errors"
+EXAMPLE = "harness errors --gt coco_wholebody_val_v1.0.json --pred results.json --figure errors.pdf"
+
+
+def command(
+    record: str | None = typer.Argument(None, help="a row's folder or record.json, instead of --gt and --pred"),
+    gt: str | None = typer.Option(None, help="annotations"),
+    pred: str | None = typer.Option(None, help="predictions: a file of results, or stored ones"),
+    layout: str | None = typer.Option(None, help="key points, where the files do not tell"),
+    score_key: str = typer.Option("auto", help="what ranks results: auto, person or part"),
+    data_root: str | None = typer.Option(None, help="where the evaluation data of the record lie now"),
+    json_output: bool = typer.Option(False, "--json", help="print as JSON"),
+    out: str | None = typer.Option(None, help="write the JSON to this file"),
+    figure: str | None = typer.Option(None, help="draw it: FILE.png, .svg or .pdf"),
+) -> None:
+    """Say what kinds of mistakes cost AP, part by part: jitter, swaps, misses, false positives, score order ..."""
+    import json
+    from pathlib import Path
+
+    from harness.errors import UserError
+    from harness.explain.subjects import evidence_of, open_subject
+    from harness.files import write_json
+    from harness.report.mistakes import as_json, as_text
+    from harness.report.mistakes_figure import check_format, write_figure
+    from harness.scoring.repairs import diagnose
+
+    if (record is None) == (pred is None):
+        raise UserError("name either a record or --gt FILE --pred FILE")
+    if figure:
+        check_format(Path(figure))
+    subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
+                           Path(data_root) if data_root else None)
+    evidence = evidence_of(subject)
+    key = evidence.conditions.ranked_by
+    diagnosis = diagnose(evidence.people, evidence.scored_under(evidence.conditions), evidence.layout,
+                         evidence.image_ids, key)
+    data = {"predictions": subject.name, "score_key": key, "notes": list(subject.notes), **as_json(diagnosis)}
+    if out:
+        write_json(Path(out), data)
+    if figure:
+        write_figure(Path(figure), diagnosis, Path(subject.name).name)
+    if json_output:
+        typer.echo(json.dumps(data, indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(as_text(diagnosis))
+    for note in subject.notes:
+        typer.echo(note)

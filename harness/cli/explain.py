@@ -1,0 +1,53 @@
+"""`harness explain`."""
+
+from __future__ import annotations
+
+import typer
+
+NAME = "explain"
+EXAMPLE = "harness explain runs/table_s2/paper/hrnet_w48-1a2b3c4d5e6f seed_s2_hrnet_w48 --part wholebody"
+
+
+def command(
+    a: str = typer.Argument(help="a row's folder or record.json, or a file of results with --gt"),
+    b: str | None = typer.Argument(None, help="the same, or the id of a published number; without it, A alone"),
+    gt: str | None = typer.Option(None, help="annotations of results that have no record"),
+    layout: str | None = typer.Option(None, help="key points of such results, where the annotations do not tell"),
+    score_key: str = typer.Option("auto", help="what ranks such results: auto, person or part"),
+    data_root: str | None = typer.Option(None, help="where the evaluation data of records lie now"),
+    part: str | None = typer.Option(None, help="sort by the effect on this part; by default on any"),
+    metric: str = typer.Option("AP", help="AP or AR: what to show on the screen and sort by"),
+    json_output: bool = typer.Option(False, "--json", help="print as JSON"),
+    out: str | None = typer.Option(None, help="write the JSON to this file"),
+) -> None:
+    """Say why two numbers differ: every difference of protocol, and what each would change, scored again."""
+    import json
+    from pathlib import Path
+
+    from harness.errors import unknown
+    from harness.explain.effects import explain
+    from harness.explain.present import as_json, as_text
+    from harness.explain.subjects import Subject, evidence_of, open_subject
+    from harness.files import write_json
+
+    if metric not in ("AP", "AR"):
+        raise unknown("metric", metric, ("AP", "AR"))
+
+    def opened(text: str) -> Subject:
+        return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None)
+
+    first = opened(a)
+    layout_parts = [*evidence_of(first).layout.parts, "hand"]
+    if part is not None and part not in layout_parts:
+        raise unknown("part", part, layout_parts)
+    second = opened(b) if b else None
+    found = explain(first, second, part, metric)
+    data = as_json(found)
+    if out:
+        write_json(Path(out), data)
+    if json_output:
+        typer.echo(json.dumps(data, indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(as_text(found, metric))

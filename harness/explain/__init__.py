@@ -1,0 +1,1 @@
+"""Why is my number different? Two results side by side: settings that differ, and what each would change."""

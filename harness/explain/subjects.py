@@ -1,0 +1,199 @@
+"""What can be explained: a record, a file of results, or a published number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError, unknown
+from harness.explain.settings import NOT_STATED
+from harness.published import PublishedRow, load_published
+from harness.record import read_record
+
+if TYPE_CHECKING:
+    from harness.explain.rescoring import Evidence
+
+EVALUATOR = "this project's, equal to xtcocotools 1.14.3"
+
+RECORD_FILES = ("record.json", "failure.json")
+RECORD, RESULTS, PUBLISHED = "record", "file of results", "published number"
+
+Metrics = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One side of the comparison."""
+
+    kind: str
+    """RECORD, RESULTS or PUBLISHED."""
+    name: str
+    settings: dict[str, Any]
+    """By dotted name (see `settings`); what is not known is absent."""
+    metrics: Metrics | None
+    """Part -> AP and AR as recorded or published; None for files, which only have what is scored now."""
+    evidence: Evidence | None
+    """What can be scored again; None for a published number."""
+    notes: tuple[str, ...] = ()
+
+
+def open_subject(text: str, gt: Path | None = None, layout: str | None = None, score_key: str = "auto",
+                 data_root: Path | None = None) -> Subject:
+    """A record (its folder or file), a file of results with its annotations `gt`, or the id of a published number.
+
+    `score_key` is what ranked the results of a file, `data_root` where a record's evaluation data lie now. Raises
+    UserError for a text that is none of these, and for what cannot be read.
+    """
+    path = Path(text)
+    if path.is_dir():
+        path = path / "record.json"
+        if not path.is_file():
+            raise UserError(f"{text}: the folder has no record.json (a failed or unfinished row has none)")
+    if path.is_file():
+        return of_record(path, data_root) if path.name in RECORD_FILES else of_file(path, gt, layout, score_key)
+    rows = load_published()
+    if text in rows:
+        return of_published(rows[text])
+    if path.suffix or len(path.parts) > 1:
+        raise UserError(f"{text}: no such file or folder (choices: a record, a file of results, a published number)")
+    raise unknown("published number", text, rows, "and no record or file of that name")
+
+
+def of_published(row: PublishedRow) -> Subject:
+    """A published number: what its source states."""
+    settings: dict[str, Any] = {
+        "data.dataset": row.dataset, "data.split": row.split, "data.images": row.images,
+        "data.annotations": row.annotations, "train.data": row.trained_on, "model": row.method,
+        "score.hand": "mean",  # of every published number here, see results/published/README.md
+        **row.protocol,
+    }
+    if row.input:
+        settings["crop.height"], settings["crop.width"] = row.input
+    notes = [f"{row.source.citation} ({row.where or row.method})", *row.gaps]
+    if row.paradigm != "top-down" or row.multi_scale:
+        notes.append(f"paradigm {row.paradigm}" + (", several scales" if row.multi_scale else ""))
+    notes += [f"{cell} looks misprinted" for cell in row.doubtful]
+    metrics: Metrics = {part: dict(values) for part, values in row.metrics.items()}
+    stated = {name: value for name, value in settings.items() if value not in (NOT_STATED, "not clear")}
+    return Subject(PUBLISHED, row.id, stated, metrics, None, tuple(notes))
+
+
+def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str) -> Subject:
+    """A file of results, to be scored against the annotations `gt`."""
+    from harness.explain.rescoring import Conditions, Evidence, ranked_by
+    from harness.scoring.inputs import check_images, layout_of, load_predictions, load_truth
+
+    if gt is None:
+        raise UserError(f"{path} is no record: name the annotations that it is for with --gt FILE")
+    layout = layout_of(layout_name, gt, path)
+    truth, predictions = load_truth(gt, layout), load_predictions(path, layout)
+    check_images(predictions, truth, gt)
+    conditions = Conditions(score_key=ranked_by(predictions.scored, score_key))
+    evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored,
+                        marks=truth.marks)
+    settings = {"data.images": len(truth.image_ids), "score.evaluator": EVALUATOR, **conditions.settings()}
+    left_out = [f"{count} {name.replace('_', ' ')}" for name, count in {**truth.counts, **predictions.counts}.items()
+                if count and name not in ("annotations", "entries")]
+    return Subject(RESULTS, str(path), settings, None, evidence, tuple(left_out))
+
+
+def of_record(path: Path, data_root: Path | None = None) -> Subject:
+    """A row that was run: its settings, its figures, and its stored predictions where they and the data are there."""
+    record = read_record(path)
+    assert record is not None
+    if record.get("status") == "failed" or "metrics" not in record:
+        raise UserError(f"{path} is the record of a failure ({record.get('error', 'no metrics')}); nothing to explain")
+    evidence, notes = evidence_of_record(record, path.parent, data_root)
+    metrics = {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
+    return Subject(RECORD, str(path.parent), record_settings(record), metrics, evidence, tuple(notes))
+
+
+def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's settings by dotted name; those of a training only where the run trained."""
+    evaluated, trained = record["data"]["eval"], record["data"].get("train")
+    sections = ("crop", "test", *(("augment", "target", "train") if trained else ()))
+    settings = {f"{section}.{name}": value for section in sections
+                for name, value in record["protocol"].get(section, {}).items()}
+    settings |= {
+        "data.dataset": evaluated["dataset"], "data.split": evaluated["split"].removesuffix("2017"),
+        "data.images": evaluated["images"], "data.people": evaluated["people"], "data.range": evaluated["range"],
+        "data.fingerprint": record["hashes"]["evaluate"][:12], "data.annotations": annotation_version(record),
+        "model": record["model"]["name"], "weights": (record["weights"]["sha256"] or "")[:12],
+        "weights.init": record["weights"].get("init") or "none",
+        "seed": record["seed"], "machine.device": record["device"],
+        "machine.processor": record["machine"].get("gpu") or record["machine"].get("processor"),
+        "machine.torch": record["code"].get("packages", {}).get("torch"),
+        "code.commit": (record["code"].get("commit") or NOT_STATED)[:12], "code.hash": record["code"]["hash"][:12],
+        "score.evaluator": EVALUATOR, "score.key": "person", "score.area": "person", "score.hand": "mean",
+        "score.offset": 0.0, "score.mode": "strict",
+    }
+    if trained:
+        processes = (record.get("training") or {}).get("processes") or 1
+        settings["train.people_a_step"] = settings.pop("train.batch_size") * processes
+        settings["train.data"] = f"{trained['dataset']} {trained['split']}"
+    return {name: value for name, value in settings.items() if value is not None and value != NOT_STATED}
+
+
+def annotation_version(record: Mapping[str, Any]) -> str:
+    """The release of the annotations, which the table of the record states for its own data set."""
+    from harness.registry import spec_data
+
+    try:
+        table = spec_data("tables", record["table"])
+    except UserError:  # a table of a plug-in that is not installed here
+        return NOT_STATED
+    own = table.get("dataset") == record["data"]["eval"]["dataset"]
+    return str(table.get("annotations", NOT_STATED)) if own else NOT_STATED
+
+
+def evidence_of_record(record: Mapping[str, Any], folder: Path, data_root: Path | None
+                       ) -> tuple[Evidence | None, list[str]]:
+    """The stored predictions and the data they belong to, or why they cannot be scored again."""
+    from harness.data.sets import DataRef
+    from harness.explain.rescoring import Conditions, Evidence
+    from harness.inference.store import load_predictions
+    from harness.protocol import make_protocol
+
+    data = record["data"]["eval"]
+    root = str(data_root) if data_root else data["root"]
+    reference = DataRef(data["dataset"], root, data["split"], data.get("options", {}), *data["range"])
+    notes = []
+    try:
+        raw = load_predictions(folder / record["predictions"])
+        if reference.fingerprint() != record["hashes"]["evaluate"]:
+            notes.append(f"the evaluation data in {root} are not those of the run: other annotations or images")
+        split = reference.open()
+    except UserError as error:
+        return None, [str(error)]
+    protocol = make_protocol(dict(record["protocol"]), str(folder))
+    conditions = Conditions(visible_score=protocol.test.visible_score, nms_oks=protocol.test.nms_oks)
+    return Evidence(split.people, split.images.id, split.layout, conditions, raw=raw, protocol=protocol), notes
+
+
+def evidence_of(subject: Subject) -> Evidence:
+    """What can be scored again. Raises UserError where there is nothing, with the reason."""
+    if subject.evidence is None:
+        reason = "it has no stored predictions" if subject.kind == PUBLISHED else "; ".join(subject.notes)
+        raise UserError(f"{subject.name} is a {subject.kind} that cannot be scored again: {reason}")
+    return subject.evidence
+
+
+def rescored(subject: Subject) -> tuple[Subject, list[str]]:
+    """The subject with the figures that its evidence gives now, and a note where a record says otherwise."""
+    if subject.evidence is None:
+        return subject, []
+    now = subject.evidence.figures(subject.evidence.conditions)
+    notes = []
+    moved = []
+    for part, of in (subject.metrics or {}).items():
+        for metric, recorded in of.items():
+            value = now.get(part, {}).get(metric)
+            if recorded is not None and value is not None:
+                moved.append((abs(value - recorded), f"{part} {metric}"))
+    worst, cell = max(moved, default=(0.0, ""))
+    if worst > 1e-9:
+        notes.append(f"scored again, {cell} differs from the record by {worst:.4f}: the evaluator or the data have "
+                     "changed since; the figures shown are today's")
+    return replace(subject, metrics=now), notes
