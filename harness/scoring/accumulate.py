@@ -34,27 +34,29 @@ def curves(matches: Matches, area: int, order: np.ndarray, people: int) -> Curve
     """
     if people == 0:
         return None
-    ignored = matches.ignored[area][:, order]
-    hit = matches.person[area][:, order] >= 0
-    return walk(hit & ~ignored, ~hit & ~ignored, people)
+    ignored, hit = matches.ignored[area], matches.person[area] >= 0
+    return walk((hit & ~ignored)[:, order], ~(hit | ignored)[:, order], people)
 
 
 def walk(right: np.ndarray, wrong: np.ndarray, people: int) -> Curves:
-    """Curves of ranked right and wrong predictions, (T, D) bool each, against a number of people above 0."""
-    thresholds, total = right.shape
-    precision = np.zeros((thresholds, len(RECALL_POINTS)))
-    if total == 0:
-        return Curves(precision, np.zeros(thresholds))
-    found = np.cumsum(right, axis=1, dtype=np.float64)
-    false = np.cumsum(wrong, axis=1, dtype=np.float64)
-    recall = found / people
-    raw = found / (false + found + np.spacing(1))
-    monotone = np.maximum.accumulate(raw[:, ::-1], axis=1)[:, ::-1]
+    """Curves of ranked right and wrong predictions, (T, D) bool each, against a number of people above 0.
+
+    The precision read at a recall is the highest at that recall or further down. Precision and recall rise at right
+    predictions only, so these are all that is looked at.
+    """
+    thresholds = len(right)
+    precision, recall = np.zeros((thresholds, len(RECALL_POINTS))), np.zeros(thresholds)
     for t in range(thresholds):
-        at = np.searchsorted(recall[t], RECALL_POINTS, side="left")
-        reached = at < total
-        precision[t, reached] = monotone[t, at[reached]]
-    return Curves(precision, recall[:, -1])
+        place = np.flatnonzero(right[t])
+        found = np.arange(1.0, len(place) + 1)
+        false = np.cumsum(wrong[t])[place]
+        raw = found / (false + found + np.spacing(1))
+        monotone = np.maximum.accumulate(raw[::-1])[::-1]
+        at = np.searchsorted(found / people, RECALL_POINTS, side="left")
+        reached = at < len(place)
+        precision[t, reached] = monotone[at[reached]]
+        recall[t] = len(place) / people
+    return Curves(precision, recall)
 
 
 def figure(metric: str, by_area: dict[str, Curves | None]) -> float | None:

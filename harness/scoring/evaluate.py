@@ -141,18 +141,26 @@ def count_skipped(people: People, scored: Scored, layout: Layout, image_ids: np.
     by_part: dict[str, dict[str, int]] = {}
     for name, part in layout.parts.items():
         ranked = rank_by_image(scored, name, layout, image_ids, score_key, rules)
-        filled = (scored.filled or {}).get(name) if score_key != "person" and name != "body" else None
         by_part[name] = {
             "unlabelled": int((here & ~people.crowd & ~labelled[:, part.slice].any(axis=1)).sum()),
             "silent": int((on & ~speaking(scored, name, layout)).sum()),
             "beyond_20": int((rank_within(ranked) >= MAX_DETECTIONS).sum()) if rules.top_twenty else 0,
-            "ranked_by_person_score": 0 if filled is None else int((on & filled).sum()),
+            "ranked_by_person_score": int((on & without_score(scored, name, score_key)).sum()),
         }
     return {
         "predictions_elsewhere": int((~on).sum()), "people_elsewhere": int((~here).sum()),
         "images_without_predictions": int((~np.isin(image_ids, scored.image_id)).sum()),
         "crowds": int((here & people.crowd).sum()), "parts": by_part,
     }
+
+
+def without_score(scored: Scored, part: str, score_key: ScoreKey) -> np.ndarray:
+    """(N,) bool: predictions ranked by their person score in a part while others, or other parts, have their own."""
+    if score_key == "person" or not scored.part_scores or part == "body":
+        return np.zeros(len(scored), bool)
+    if part not in scored.part_scores:
+        return np.ones(len(scored), bool)
+    return (scored.filled or {}).get(part, np.zeros(len(scored), bool))
 
 
 def curve_data(matches: dict[str, Matches]) -> dict[str, Any]:

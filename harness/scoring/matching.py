@@ -29,7 +29,7 @@ class Matches:
     score: np.ndarray
     """(D,)."""
     person: np.ndarray
-    """(A, T, D) row of the person matched, -1 for none."""
+    """(A, T, D) int32 row of the person matched, -1 for none."""
     ignored: np.ndarray
     """(A, T, D) bool: neither right nor wrong."""
     counted: np.ndarray
@@ -54,13 +54,11 @@ def match(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray, 
     of the people; `score` and `area` (N,) by row of the predictions.
     """
     d, images = len(chosen.row), len(people.count)
-    entry, row, value = candidates(chosen, people, oks, start)
+    entry, row, value = candidates(chosen, people, oks, start, rules)
     person = choose(entry, row, value, d, ignore, crowd if rules.crowd_takes_many else np.zeros_like(crowd),
                     chosen.image, rules)
-    taken_ignored = np.zeros(person.shape, bool)
-    for a, flags in enumerate(ignore):
-        hit = person[a] >= 0
-        taken_ignored[a][hit] = flags[person[a][hit]]
+    # Person -1, nobody, reads the last flag.
+    taken_ignored = np.stack([np.append(flags, False)[taken] for flags, taken in zip(ignore, person, strict=True)])
     missed_outside = (person < 0) & outside(area[chosen.row], rules)[:, None, :]
     counted = np.stack([np.bincount(people.image[~flags[people.row]], minlength=images)
                         for flags in ignore])
@@ -68,17 +66,19 @@ def match(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray, 
     return Matches(chosen.row, chosen.image, score[chosen.row], person, ignored, counted)
 
 
-def candidates(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray
+def candidates(chosen: Grouped, people: Grouped, oks: np.ndarray, start: np.ndarray, rules: Rules
                ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs whose OKS reaches the lowest threshold: entry of the chosen, row of the people and OKS, (C,) each.
 
-    By entry, then in the order of the people.
+    By entry, the preferred person last: by OKS, then in the order of the annotations (the opposite order with
+    `last_of_equals` off).
     """
     count = people.count[chosen.image]
     entry = np.repeat(np.arange(len(chosen.row)), count)
     within = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
     value = oks[start[chosen.row][entry] + within]
     kept = np.flatnonzero(value >= OKS_THRESHOLDS[0])
+    kept = kept[np.lexsort((within[kept] if rules.last_of_equals else -within[kept], value[kept], entry[kept]))]
     entry, within = entry[kept], within[kept]
     return entry, people.row[people.start[chosen.image[entry]] + within], value[kept]
 
@@ -90,31 +90,22 @@ def choose(entry: np.ndarray, row: np.ndarray, value: np.ndarray, entries: int, 
     `image` (D,) is the image of each entry.
     """
     ranges, thresholds = len(ignore), len(OKS_THRESHOLDS)
-    person = np.full((entries, ranges, thresholds), -1)
+    person = np.full((ranges, thresholds, entries), -1, np.int32)
     free = np.ones((ignore.shape[1], ranges, thresholds), bool)
-    counts = ~ignore.T
+    # A candidate's preference is its place, and a lead over all places if it counts.
+    total = np.int32(len(entry) + 1)
+    lead = (~ignore.T).astype(np.int32) * total if rules.counted_first else np.zeros(ignore.T.shape, np.int32)
     for step in steps(entry, image):
-        p, v = row[step], value[step]
+        p = row[step]
         first = np.flatnonzero(np.diff(entry[step], prepend=-1))  # where each entry's candidates begin
-        length = np.diff(first, append=len(step))
-        candidate = free[p] & (v[:, None, None] >= OKS_THRESHOLDS)
-        if rules.counted_first:
-            proper = candidate & counts[p][:, :, None]
-            some = np.logical_or.reduceat(proper, first)
-            candidate &= proper | ~np.repeat(some, length, axis=0)
-        best = np.maximum.reduceat(np.where(candidate, v[:, None, None], -1.0), first)
-        is_best = candidate & (v[:, None, None] == np.repeat(best, length, axis=0))
-        place = np.arange(len(step))[:, None, None]
-        if rules.last_of_equals:
-            winner = np.maximum.reduceat(np.where(is_best, place, -1), first)
-        else:
-            winner = np.minimum.reduceat(np.where(is_best, place, len(step)), first)
-            winner[winner == len(step)] = -1
-        taken = np.where(winner >= 0, p[winner], -1)
-        person[entry[step[first]]] = taken
-        _, a, t = hit = np.nonzero(taken >= 0)
+        candidate = free[p] & (value[step][:, None, None] >= OKS_THRESHOLDS)
+        preference = np.arange(len(step), dtype=np.int32)[:, None] + lead[p]
+        best = np.maximum.reduceat(np.where(candidate, preference[:, :, None], np.int32(-1)), first)
+        taken = np.where(best >= 0, p[np.maximum(best, 0) % total], -1)
+        person[:, :, entry[step[first]]] = taken.transpose(1, 2, 0)
+        _, a, t = hit = np.nonzero(best >= 0)
         free[taken[hit], a, t] = crowd[taken[hit]]
-    return np.ascontiguousarray(person.transpose(1, 2, 0))
+    return person
 
 
 def steps(entry: np.ndarray, image: np.ndarray) -> list[np.ndarray]:

@@ -10,9 +10,6 @@ out pair by pair, and equal similarities stay equal.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +18,10 @@ from harness.data.types import People
 from harness.layout import Layout
 from harness.scoring.pairing import Pairs, labelled_points
 from harness.scoring.rules import STRICT, Marks, Rules
+from harness.scoring.threads import threaded
 
 CHUNK = 2048
 """Pairs at a time: (2048, 133) float64 temporaries are 2 MB each."""
-
-THREADS = min(4, os.cpu_count() or 1)
-"""Threads over chunks; the results do not depend on their number."""
 
 
 @dataclass(frozen=True)
@@ -77,50 +72,84 @@ def pair_oks(pairs: Pairs, people: People, points: np.ndarray, layout: Layout, c
     """
     target = Target.of(people, layout, rules, marks)
     x, y = (np.ascontiguousarray(points[:, :, axis], dtype=np.float64) for axis in (0, 1))
+    spans = part_spans(x, y, layout)
     result = {part: np.zeros(len(pairs.person)) for part in layout.parts}
     rows = np.arange(len(pairs.person))
     if floor > 0:
-        rows = rows[within_reach(pairs, target, x, y, layout, floor)]
+        rows = rows[within_reach(pairs, target, spans, layout, floor)]
+    if rules.unlabelled_excuses:
+        excused = surrounded_and_unlabelled(pairs, rows, target, spans)
+        for values in result.values():
+            values[rows[excused]] = 1
+        rows = rows[~excused]
     # People with equally many points side by side: the sums of a chunk then have few lengths.
     rows = rows[np.lexsort([count[pairs.person[rows]] for count in target.count.values()])]
 
     def work(begin: int) -> None:
         here = rows[begin:begin + chunk]
-        predicted = pairs.prediction[here]
-        values = chunk_oks(x[predicted], y[predicted], pairs.person[here], target, layout, rules)
+        values = chunk_oks(x, y, spans, pairs.prediction[here], pairs.person[here], target, layout, rules)
         for part, found in values.items():
             result[part][here] = found
 
-    in_threads(work, range(0, len(rows), chunk))
+    threaded(work, range(0, len(rows), chunk))
     return result
 
 
-def in_threads(work: Callable[[int], None], items: range) -> None:
-    """Call `work` on every item; NumPy lets go of the interpreter, so threads share the cores."""
-    if len(items) < 4 or THREADS == 1:
-        for item in items:
-            work(item)
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in pool.map(work, items):
-            pass
+def part_spans(x: np.ndarray, y: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
+    """Part -> (N, 4) least x, least y, greatest x, greatest y of its points, of all points (N, K)."""
+    ends = {end for part in layout.parts.values() for end in (part.start, part.stop)}
+    cuts = np.array(sorted({0} | ends - {layout.size}))  # between two cuts all points belong to the same parts
+    pieces = [choose.reduceat(values, cuts, axis=1) for choose in (np.minimum, np.maximum) for values in (x, y)]
+    spans = {}
+    for name, part in layout.parts.items():
+        own = (cuts >= part.start) & (cuts < part.stop)
+        least = [piece[:, own].min(axis=1) for piece in pieces[:2]]
+        spans[name] = np.stack([*least, *(piece[:, own].max(axis=1) for piece in pieces[2:])], axis=1)
+    return spans
 
 
-def chunk_oks(x: np.ndarray, y: np.ndarray, person: np.ndarray, target: Target, layout: Layout, rules: Rules
-              ) -> dict[str, np.ndarray]:
-    """OKS by part, (q,) each, of predicted points x and y (q, K) with the people (q,)."""
-    dx, dy = x - target.x[person], y - target.y[person]
+def surrounded(spans: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """(q,) bool: spans (q, 4) that lie in the boxes (q, 4) enlarged as in `box_distance`: all distances are 0."""
+    start, size = box[:, :2], box[:, 2:]
+    return ((spans[:, :2] >= start - size) & (spans[:, 2:] <= start + size * 2)).all(axis=1)
+
+
+def surrounded_and_unlabelled(pairs: Pairs, rows: np.ndarray, target: Target, spans: dict[str, np.ndarray]
+                              ) -> np.ndarray:
+    """(n,) bool: of the pairs `rows`, those whose OKS is 1 in every part at sight."""
+    unlabelled = np.asarray(~target.labelled.any(axis=1))
+    excused = unlabelled[pairs.person[rows]]
+    some = np.flatnonzero(excused)
+    box, predicted = target.box[pairs.person[rows[some]]], pairs.prediction[rows[some]]
+    excused[some] = np.all([surrounded(of[predicted], box) for of in spans.values()], axis=0)
+    return excused
+
+
+def chunk_oks(x: np.ndarray, y: np.ndarray, spans: dict[str, np.ndarray], predicted: np.ndarray, person: np.ndarray,
+              target: Target, layout: Layout, rules: Rules) -> dict[str, np.ndarray]:
+    """OKS by part, (q,) each, of the predictions (q,) with the people (q,).
+
+    `x` and `y` (N, K) are the points of all predictions, `spans` those of `part_spans`.
+    """
+    distance = np.zeros((len(person), layout.size))  # d^2 / (2 sigma)^2
+    spread = (layout.sigmas * 2) ** 2
     count = {name: target.count[name][person] for name in layout.parts}
-    if rules.unlabelled_excuses:
-        for name, part in layout.parts.items():
-            if part.points is not None:  # the others are made of these
-                rows = np.flatnonzero(count[name] == 0)
-                box, columns = target.box[person[rows]], part.slice
-                dx[rows, columns] = box_distance(x[rows, columns], box[:, 0], box[:, 2])
-                dy[rows, columns] = box_distance(y[rows, columns], box[:, 1], box[:, 3])
-    distance = np.square(dx, out=dx)
-    distance += np.square(dy, out=dy)
-    distance /= (layout.sigmas * 2) ** 2
+    for name, part in layout.parts.items():
+        if part.points is None:  # made of the others
+            continue
+        columns, blank = part.slice, count[name] == 0
+        rows = np.flatnonzero(~blank)
+        p, g = predicted[rows], person[rows]
+        dx, dy = x[p, columns] - target.x[g, columns], y[p, columns] - target.y[g, columns]
+        distance[rows, columns] = (np.square(dx, out=dx) + np.square(dy, out=dy)) / spread[columns]
+        if rules.unlabelled_excuses:
+            rows = np.flatnonzero(blank)
+            p, box = predicted[rows], target.box[person[rows]]
+            away = ~surrounded(spans[name][p], box)
+            rows, p, box = rows[away], p[away], box[away]
+            dx = box_distance(x[p, columns], box[:, 0], box[:, 2])
+            dy = box_distance(y[p, columns], box[:, 1], box[:, 3])
+            distance[rows, columns] = (dx**2 + dy**2) / spread[columns]
     seen = target.labelled[person]
     result, terms, area = {}, distance, None
     for name, part in layout.parts.items():
@@ -172,7 +201,7 @@ def mean_where(values: np.ndarray, mask: np.ndarray, count: np.ndarray) -> np.nd
     return means
 
 
-def within_reach(pairs: Pairs, target: Target, x: np.ndarray, y: np.ndarray, layout: Layout, floor: float
+def within_reach(pairs: Pairs, target: Target, spans: dict[str, np.ndarray], layout: Layout, floor: float
                  ) -> np.ndarray:
     """(Q,) bool: pairs of which some part could have an OKS of `floor` or more.
 
@@ -183,14 +212,15 @@ def within_reach(pairs: Pairs, target: Target, x: np.ndarray, y: np.ndarray, lay
     blank = np.any([count == 0 for count in target.count.values()], axis=0)
     area = np.max(list(target.area.values()), axis=0) + np.spacing(1)
     square = np.zeros(len(pairs.person))
-    for axis, (predicted, truth) in enumerate(((x, target.x), (y, target.y))):
+    for axis, truth in enumerate((target.x, target.y)):
         start, size = target.box[:, axis], target.box[:, axis + 2]
         low = np.where(target.labelled, truth, np.inf).min(axis=1, initial=np.inf)
         high = np.where(target.labelled, truth, -np.inf).max(axis=1, initial=-np.inf)
         low[blank] = np.minimum(low, np.minimum(start - size, start + 2 * size))[blank]
         high[blank] = np.maximum(high, np.maximum(start - size, start + 2 * size))[blank]
-        gap = np.maximum(low[pairs.person] - predicted.max(axis=1)[pairs.prediction],
-                         predicted.min(axis=1)[pairs.prediction] - high[pairs.person])
+        least = np.min([of[:, axis] for of in spans.values()], axis=0)
+        greatest = np.max([of[:, axis + 2] for of in spans.values()], axis=0)
+        gap = np.maximum(low[pairs.person] - greatest[pairs.prediction], least[pairs.prediction] - high[pairs.person])
         square += np.square(np.maximum(gap, 0))
     limit = -2 * np.log(floor) * (2 * layout.sigmas.max()) ** 2 * area
     # A hair wider, against rounding.

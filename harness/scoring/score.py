@@ -15,6 +15,7 @@ from harness.scoring.oks import pair_oks
 from harness.scoring.pairing import group_by_image, labelled_points, pair_up, select
 from harness.scoring.rules import STRICT, Marks, Rules
 from harness.scoring.scored import Scored, ScoreKey, check_scored
+from harness.scoring.threads import threaded
 
 
 def score(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray,
@@ -31,7 +32,8 @@ def score(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray,
     """
     matches = match_parts(people, scored, layout, image_ids, score_key, rules, marks)
     metrics = METRICS if rules.no_small_range else METRICS + SMALL_METRICS
-    return with_hand({part: figures(found, metrics) for part, found in matches.items()})
+    found = threaded(lambda part: figures(matches[part], metrics), list(matches))
+    return with_hand(dict(zip(matches, found, strict=True)))
 
 
 def match_parts(people: People, scored: Scored, layout: Layout, image_ids: np.ndarray,
@@ -41,17 +43,21 @@ def match_parts(people: People, scored: Scored, layout: Layout, image_ids: np.nd
     check_scored(scored, layout)
     image_ids = np.unique(np.asarray(image_ids, dtype=np.int64))
     by_image = group_by_image(people.image_id, image_ids)
-    chosen = {part: select(scored, part, layout, image_ids, score_key, rules) for part in layout.parts}
-    image_of = np.zeros(len(scored), dtype=np.int64)
+    groups = threaded(lambda part: select(scored, part, layout, image_ids, score_key, rules), list(layout.parts))
+    chosen = dict(zip(layout.parts, groups, strict=True))
+    image_of = np.full(len(scored), -1)
     for group in chosen.values():
         image_of[group.row] = group.image
-    taking_part = np.unique(np.concatenate([group.row for group in chosen.values()]))
+    taking_part = np.flatnonzero(image_of >= 0)
     pairs = pair_up(taking_part, image_of[taking_part], by_image, len(scored))
     oks = pair_oks(pairs, people, scored.keypoints, layout, rules=rules, marks=marks, floor=OKS_THRESHOLDS[0])
     area = scored.area(layout, rules)
-    return {part: match(group, by_image, oks[part], pairs.start, ignored_people(people, part, layout, rules, marks),
-                        people.crowd, scored.ranking(part, layout, score_key, rules), area, rules)
-            for part, group in chosen.items()}
+
+    def work(part: str) -> Matches:
+        return match(chosen[part], by_image, oks[part], pairs.start, ignored_people(people, part, layout, rules, marks),
+                     people.crowd, scored.ranking(part, layout, score_key, rules), area, rules)
+
+    return dict(zip(chosen, threaded(work, list(chosen)), strict=True))
 
 
 def ignored_people(people: People, part: str, layout: Layout, rules: Rules = STRICT, marks: Marks | None = None

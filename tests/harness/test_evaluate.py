@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.cli.evaluated import show
+from harness.cli.evaluated import quirk_table, show
 from harness.data.types import Predictions
 from harness.errors import UserError
 from harness.evaluating import Request, evaluate_files
 from harness.inference.store import save_predictions
 from harness.scoring import METRICS
-from tests.helpers import assert_user_error, harness
+from tests.helpers import ROOT, assert_user_error, harness
 from tests.scoring.scenes import LAYOUT, NO_FEET, SCENES, person, points, prediction
 
 PARTS = ["body", "foot", "face", "lefthand", "righthand", "hand", "wholebody"]
@@ -82,12 +82,14 @@ def test_what_is_left_out_is_counted_and_shown(files):
     assert result["truth"]["other_categories"] == result["truth"]["areas_estimated"] == 1
     assert result["predictions"]["other_categories"] == 1
     skipped = result["skipped"]["parts"]
+    assert (skipped["face"]["ranked_by_person_score"], skipped["foot"]["ranked_by_person_score"]) == (21, 22)
     assert (skipped["foot"]["silent"], skipped["foot"]["beyond_20"]) == (1, 1)
     assert (skipped["body"]["silent"], skipped["body"]["beyond_20"]) == (0, 2)
     assert skipped["face"]["ranked_by_person_score"] == 21
     text = "\n".join(show(result))
     for line in ("1 annotations of other categories", "1 predictions of other categories", "1 people have no area",
-                 "predictions without a point score above 0: foot 1", "ranked by the person's: face 21",
+                 "predictions without a point score above 0: foot 1",
+                 "ranked by the person's: foot 22, face 21, lefthand 22, righthand 22, wholebody 22",
                  "beyond the 20 best of their image: body 2, foot 1"):
         assert line in text
 
@@ -211,3 +213,11 @@ def test_the_published_example(shared):
     effect = {row["name"]: row["effect"] for row in result["quirks"]}
     assert effect["body_score_unread"]["body"] > 0.02
     assert effect["unlabelled_excuses"]["foot"] < -0.1
+
+
+@pytest.mark.shared
+def test_the_documentation_shows_the_list_as_the_command_prints_it(shared):
+    folder = shared / "data" / "xtcocotools-example"
+    result = evaluate_files(Request(folder / "example_wholebody_val.json",
+                                    folder / "example_wholebody_preds_part_scores.json", quirks=True))
+    assert "\n".join(list(quirk_table(result["quirks"]))[1:]) in (ROOT / "docs" / "scoring.md").read_text()
