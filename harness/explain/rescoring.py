@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,9 @@ class Evidence:
     scored: Scored | None = None
     raw: Predictions | None = None
     protocol: Protocol | None = None
+    selected: dict[tuple[float | None, float | None], tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, repr=False, compare=False)
+    """What was selected of the raw predictions for a `visible_score` and `nms_oks`: suppression takes long."""
     marks: Marks | None = None
     """Flags of the annotation file that only the corrected mode reads; None for records, whose data sets do not keep
     them."""
@@ -105,10 +108,7 @@ class Evidence:
         """The predictions, selected, scored and moved as the conditions say."""
         scored, box_score = self.scored, None
         if self.raw is not None:
-            assert self.protocol is not None
-            test = self.protocol.test.model_copy(update={"visible_score": conditions.visible_score,
-                                                         "nms_oks": conditions.nms_oks})
-            kept, score = select(self.raw, self.layout, self.protocol.model_copy(update={"test": test}))
+            kept, score = self.select(conditions)
             scored = Scored(self.raw.image_id[kept], self.raw.keypoints[kept], score)
             box_score = self.raw.box_score[kept]
         assert scored is not None
@@ -117,6 +117,16 @@ class Evidence:
         if conditions.offset:
             scored = replace(scored, keypoints=scored.keypoints + np.array([conditions.offset, conditions.offset, 0.0]))
         return scored
+
+    def select(self, conditions: Conditions) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of the raw predictions that rescoring and suppression keep, and their scores."""
+        key = (conditions.visible_score, conditions.nms_oks)
+        if key not in self.selected:
+            assert self.raw is not None
+            assert self.protocol is not None
+            test = self.protocol.test.model_copy(update={"visible_score": key[0], "nms_oks": key[1]})
+            self.selected[key] = select(self.raw, self.layout, self.protocol.model_copy(update={"test": test}))
+        return self.selected[key]
 
 
 def point_means(scored: Scored, layout: Layout, box_score: np.ndarray | None) -> dict[str, np.ndarray]:

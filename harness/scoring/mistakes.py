@@ -125,8 +125,7 @@ def nearest_wrong(people: People, layout: Layout, position: np.ndarray, person: 
                   ) -> TakenFor:
     """The most similar wrong position for W points: pixels (W, 2), whose (W,) and which (W,)."""
     mirror = np.array(layout.flip_index)[point]
-    mirrored = similarity_to(people, layout, position, person, mirror)
-    mirrored[mirror == point] = 0
+    mirrored = similarity_to(people, layout, position, person, mirror)  # of one's own mirror image: below NEARBY
     inside, inverted = best_in_part(people, layout, position, person, point)
     other, stranger = best_other_person(people, layout, position, person, point)
     values = np.stack([mirrored, inverted, stranger])

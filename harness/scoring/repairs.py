@@ -5,7 +5,8 @@ Definitions of the classes of points are in `mistakes`; the others are
 false_positive  background predictions: near nobody (see `identity`). Repair: they go.
 score_order     wrong predictions that outrank right ones. Repair: the best ranking there is. At every threshold as
                 many people are found as a maximum matching finds, 20 an image, before the first wrong prediction.
-missed          people whom no prediction means. Repair: they do not count (as in TIDE, Bolya et al., ECCV 2020).
+missed          people whom no prediction means. Repair: they do not count (as in TIDE, Bolya et al., ECCV 2020), which
+                leaves no figure where everybody is missed.
 
 Repaired points are scored again with the strict evaluator. A repair of points can in rare cases lower a figure: a
 prediction that fitted another person better by chance leaves that person without one. The last three cannot: the best
