@@ -33,8 +33,8 @@ class System:
     own: float = 0.7
 
 
-def draw_set(rng: np.random.Generator, images: int, systems: tuple[System, ...], parts: tuple[str, ...] = PARTS
-             ) -> list[dict[str, Matches]]:
+def draw_set(rng: np.random.Generator, images: int, systems: tuple[System, ...], parts: tuple[str, ...] = PARTS,
+             false: float = FALSE) -> list[dict[str, Matches]]:
     """A set of images and the matches of each system on it, by part."""
     people = np.where(rng.random(images) < EMPTY, 0, rng.geometric(1 / (1 + MORE_PEOPLE), images))
     image = np.repeat(np.arange(images), people)
@@ -42,16 +42,16 @@ def draw_set(rng: np.random.Generator, images: int, systems: tuple[System, ...],
     hard = rng.normal(size=images)[image] * 0.6 + rng.normal(size=n) * 0.8
     labelled = {part: rng.random(n) < LABELLED[part] for part in parts}
     part_hard = {part: rng.normal(size=n) * 0.5 for part in parts}
-    return [draw_system(rng, images, image, hard, labelled, part_hard, system) for system in systems]
+    return [draw_system(rng, images, image, hard, labelled, part_hard, system, false) for system in systems]
 
 
 def draw_system(rng: np.random.Generator, images: int, image: np.ndarray, hard: np.ndarray,
-                labelled: Mapping[str, np.ndarray], part_hard: Mapping[str, np.ndarray], system: System
-                ) -> dict[str, Matches]:
+                labelled: Mapping[str, np.ndarray], part_hard: Mapping[str, np.ndarray], system: System,
+                false: float) -> dict[str, Matches]:
     """The matches of one system: one prediction for 95 % of the people (n,), and false ones."""
     n = len(image)
     quality = system.mean - hard + rng.normal(size=n) * system.own
-    false_image = np.repeat(np.arange(images), rng.poisson(FALSE, images))
+    false_image = np.repeat(np.arange(images), rng.poisson(false, images))
     seen = np.flatnonzero(rng.random(n) < 0.95)
     where = np.concatenate([image[seen], false_image])
     score = np.concatenate([quality[seen] + rng.normal(size=len(seen)), rng.normal(size=len(false_image)) - 1])

@@ -63,7 +63,8 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
                         worker_init_fn=init_worker if num_workers else None)
     with _evaluating(model), _own_random_state(device):
         for number, (indices, batch) in enumerate(zip(mine, loader, strict=True)):
-            torch.manual_seed((repeat << 32) + rank + number * processes)
+            # A CPU generator takes the lower 32 bits of a seed only; nobody has a million batches.
+            torch.manual_seed((repeat << 20) + rank + number * processes)
             maps = heatmaps(model, normalise(batch["image"].to(device)), layout, protocol)
             found = decode(maps, protocol.test.decode, protocol.test.dark_kernel).cpu().numpy().astype(np.float64)
             if not np.isfinite(found).all():

@@ -16,13 +16,13 @@ SCHEMA = 1
 
 CSV_COLUMNS = (
     "table", "profile", "row", "title", "source", "source_row", "part", "metric", "published", "measured", "low",
-    "high", "difference", "difference_low", "difference_high", "margin", "status", "stale", "verdict", "reason",
-    "seeds", "training_sd", "evaluation_sd", "best", "model", "height", "width", "dataset", "split",
-    "boxes", "key", "warning",
+    "high", "compared", "difference", "difference_low", "difference_high", "margin", "status", "stale", "verdict",
+    "reason", "seeds", "training_sd", "evaluation_sd", "best", "model", "height", "width", "dataset", "split", "boxes",
+    "key", "warning",
 )
 """Long form: numbers are fractions with full digits, empty where there is none. `low` and `high` are over images,
-`difference` is the mean of the seeds minus published with its interval, `training_sd` and `evaluation_sd` are spreads
-of the row itself, `best` the values that tables print bold; `warning` is the banner."""
+`compared` is the mean over seeds and repeats, `difference` that minus published with its interval, `training_sd` and
+`evaluation_sd` are spreads of the row itself, `best` the values that tables print bold; `warning` is the banner."""
 
 
 def csv_text(report: TableReport) -> str:
@@ -48,7 +48,8 @@ def _csv_row(report: TableReport, row: RowReport, cell: Comparison) -> dict[str,
         "table": report.name, "profile": report.profile["name"], "row": result.row["id"], "title": result.row["title"],
         "source": cell.source.source.id if cell.source else None, "source_row": cell.source.id if cell.source else None,
         "part": cell.part, "metric": cell.metric, "published": cell.published, "measured": cell.measured,
-        "low": low, "high": high, "difference": judged.difference if judged else None,
+        "low": low, "high": high, "compared": result.mean(cell.part, cell.metric),
+        "difference": judged.difference if judged else None,
         "difference_low": judged.low if judged else None, "difference_high": judged.high if judged else None,
         "margin": judged.margin if judged else None, "seeds": max(1, len(result.seeds)) if result.measured else None,
         "training_sd": cell.training.sd if cell.training else None,
@@ -96,7 +97,7 @@ def _json_row(row: RowReport) -> dict[str, Any]:
         "published": [_json_published(source) for source in result.published],
         "seeds": [record.get("seed") for record in result.seeds],
         "best": [{"part": part, "metric": metric} for part, metric in sorted(row.best)],
-        "comparisons": [_json_cell(cell) for cell in row.comparisons],
+        "comparisons": [_json_cell(row, cell) for cell in row.comparisons],
         "record": dict(result.record) if result.record is not None else None,
     }
 
@@ -105,11 +106,12 @@ def _json_published(row: PublishedRow) -> dict[str, Any]:
     return {**asdict(row), "input": list(row.input) if row.input else None}
 
 
-def _json_cell(cell: Comparison) -> dict[str, Any]:
+def _json_cell(row: RowReport, cell: Comparison) -> dict[str, Any]:
     return {
         "source_row": cell.source.id if cell.source else None, "part": cell.part, "metric": cell.metric,
         "published": cell.published, "measured": cell.measured,
         "interval": list(cell.interval) if cell.interval else None,
+        "compared": row.result.mean(cell.part, cell.metric),
         "training_spread": asdict(cell.training) if cell.training else None,
         "evaluation_spread": asdict(cell.evaluation) if cell.evaluation else None,
         **_json_verdict(cell.verdict),

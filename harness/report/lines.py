@@ -10,8 +10,8 @@ from harness.report.model import CITED, FAILED, MISSING, Comparison, RowReport, 
 from harness.report.verdicts import CANNOT_TELL, NOT_COMPARABLE, NOT_REPRODUCED, REPRODUCED
 
 PUBLISHED, OTHER, RUN, MEAN, DIFFERENCE, VERDICT = "published", "other", "run", "mean", "difference", "verdict"
-"""Kinds of lines: the table's own printed line, another source's, what was run here, the mean of its training seeds,
-measured minus published, and what that means."""
+"""Kinds of lines: the table's own printed line, another source's, what was run here, the mean over seeds or repeated
+evaluations, that minus published, and what it means."""
 
 SIGNS = {REPRODUCED: "=", NOT_REPRODUCED: "≠", CANNOT_TELL: "?", NOT_COMPARABLE: words.NOTHING}
 """Verdicts of single cells."""
@@ -74,8 +74,8 @@ def _measured(report: TableReport, row: RowReport) -> list[Line]:
         f"stale {result.status}" if result.stale else result.status,
         tuple(column in row.best for column in report.columns),
     )]
-    if len(result.seeds) > 1:
-        lines.append(Line(MEAN, f"mean of {len(result.seeds)} seeds", "",
+    if result.averaged:
+        lines.append(Line(MEAN, result.averaged, "",
                           tuple(words.fraction(result.mean(*column)) for column in report.columns)))
     first = {(c.part, c.metric): c for c in row.first}
     if row.verdict not in (None, NOT_COMPARABLE):

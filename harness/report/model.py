@@ -67,21 +67,42 @@ class RowResult:
         """The measured value of a part, a fraction, or None."""
         return self.get("metrics", "parts", part, metric) if self.measured else None
 
-    def seed_values(self, part: str, metric: str) -> list[float | None]:
-        """The measured value of a part with every training seed, None where nobody has the part."""
-        if not self.measured:
-            return []
-        return [record["metrics"]["parts"].get(part, {}).get(metric) for record in self.seeds or (self.record or {},)]
+    def seed_values(self, part: str, metric: str) -> list[float]:
+        """What every training seed gave for a part, under the noise that the published network draws at test time.
+
+        A seed's value is the mean of its repeated evaluations with that noise on, where all seeds have such; without
+        them it is the value itself, which is free of that noise. Empty where nobody has the part.
+        """
+        records = self.seeds or ((self.record,) if self.record else ()) if self.measured else ()
+        repeated = [repeats_of(record, part, metric) for record in records]
+        if all(repeated):
+            return [math.fsum(values) / len(values) for values in repeated]
+        plain = [record["metrics"]["parts"].get(part, {}).get(metric) for record in records]
+        return [value for value in plain if value is not None]
 
     def mean(self, part: str, metric: str) -> float | None:
-        """The mean of `seed_values`, None where there is none."""
-        values = [value for value in self.seed_values(part, metric) if value is not None]
+        """The mean of `seed_values`, which is held against printed numbers; None where there is none."""
+        values = self.seed_values(part, metric)
         return math.fsum(values) / len(values) if values else None
+
+    @property
+    def averaged(self) -> str | None:
+        """What `mean` is over, in words; None where it is the measured value itself."""
+        if len(self.seeds) > 1:
+            return f"mean, {len(self.seeds)} seeds"
+        repeats = len(self.get("evaluation_noise", "repeats") or ()) if self.measured else 0
+        return f"mean, {repeats} repeats" if repeats else None
 
     def interval(self, part: str, metric: str) -> tuple[float, float] | None:
         """Low and high of a measured value, or None."""
         pair = self.get("intervals", "parts", part, metric) if self.measured else None
         return (float(pair[0]), float(pair[1])) if pair else None
+
+
+def repeats_of(record: Mapping[str, Any], part: str, metric: str) -> list[float]:
+    """The values of a part in the repeated evaluations of a record."""
+    repeats = (record.get("evaluation_noise") or {}).get("repeats") or ()
+    return [repeat[part][metric] for repeat in repeats if repeat.get(part, {}).get(metric) is not None]
 
 
 @dataclass(frozen=True)

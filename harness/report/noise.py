@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.published import PublishedRow
-from harness.report.model import RowResult
+from harness.report.model import RowResult, repeats_of
 from harness.report.verdicts import Noise
 from harness.statistics import NO_NOISE, Spread, spread
 
@@ -42,18 +42,22 @@ def _content(record: Record) -> tuple[Any, ...]:
 
 def training_spread(result: RowResult, part: str, metric: str) -> Spread | None:
     """The spread of a cell over the row's training seeds; None for fewer than two."""
-    return spread([value for value in result.seed_values(part, metric) if value is not None])
+    return spread(result.seed_values(part, metric))
 
 
 def evaluation_spread(result: RowResult, part: str, metric: str) -> Spread | None:
-    """The spread of a cell over repeated evaluations; none at all for networks without noise, None if not known."""
+    """The spread of a cell over repeated evaluations: `NO_NOISE` for networks that draw none, None if not known.
+
+    Of several seeds all need repeats, or their values would not be under that noise.
+    """
     noise = result.get("evaluation_noise")
     if noise is None:
         return None
     if not noise.get("options"):
         return NO_NOISE
-    values = [((repeat.get(part) or {}).get(metric)) for repeat in noise.get("repeats") or ()]
-    return spread([value for value in values if value is not None])
+    if not all(repeats_of(record, part, metric) for record in result.seeds):
+        return None
+    return spread(repeats_of(result.record or {}, part, metric))
 
 
 def cell_noise(result: RowResult, part: str, metric: str, trained: bool, trainings: Sequence[PublishedRow]) -> Noise:

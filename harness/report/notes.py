@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report import words
 from harness.report.comparability import trained_here
-from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult
+from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult, repeats_of
 from harness.statistics import LEVEL, Spread
 
 COLUMNS = ("AP and AR are OKS-based, fractions from 0 to 1. Resolution is height × width of the network's input. "
@@ -22,9 +22,9 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
     notes += _intervals(results)
     if any(result.measured for result in results) and profile.get("reproduces"):
-        notes.append(Note(None, "reading", "Differences are measured minus published; a verdict on a row is that of "
-                          "its whole-body AP, and every cell has its own: = reproduced, ≠ not reproduced, ? cannot "
-                          "tell."))
+        notes.append(Note(None, "reading", "Differences are measured (the line of means, where there is one) minus "
+                          "published; a verdict on a row is that of its whole-body AP, and every cell has its own: "
+                          "= reproduced, ≠ not reproduced, ? cannot tell."))
         if any(row.best for row in rows):
             notes.append(Note(None, "reading", "Bold: not worse than the best measured value of the column beyond the "
                               f"{LEVEL:.0%} paired interval, over resamples of the images."))
@@ -74,8 +74,10 @@ def spreads(row: RowReport) -> list[str]:
                     f"({_list([str(record.get('seed')) for record in result.seeds])})")
     if cell.evaluation and cell.evaluation.n:
         options = ", ".join(f"{name} {value:g}" for name, value in result.get("evaluation_noise", "options").items())
+        repeats = repeats_of(result.record or {}, cell.part, cell.metric)
         said.append(f"{of} over evaluations: {_spread(cell.evaluation)} from {cell.evaluation.n} repeats with "
-                    f"{options}")
+                    f"{options}; their mean is {sum(repeats) / len(repeats):.4f}, without that noise it is "
+                    f"{cell.measured:.4f}")
     return said
 
 

@@ -4,7 +4,8 @@ Published and measured stand on the same images, so how far a value could move w
 bootstrap) says nothing here. What may differ by chance, and only that, makes the interval of the difference:
 
 - *rounding* of the printed number, half of its last digit, added as it is;
-- *evaluation*: noise that a network draws at test time, from repeated evaluations; none for most networks;
+- *evaluation*: noise that a network draws at test time, none for most. The printed number is one evaluation with
+  that noise, the measured one the mean of n repeats with it: without it a network may be better or worse on average;
 - *training*, unless the published weights themselves were tested: the spread of training seeds. The printed number
   is one training, the measured one the mean of n, so the variance is that of one training times 1 + 1/n.
 
@@ -68,7 +69,7 @@ class Verdict:
     noise: Noise | None = None
 
 
-def verdict(published: float | None, measured: Sequence[float | None], reasons: Sequence[str] = (), *,
+def verdict(published: float | None, measured: Sequence[float], reasons: Sequence[str] = (), *,
             noise: Noise | None = None, margin: float = MARGIN) -> Verdict:
     """Judge a cell (all values fractions 0 to 1).
 
@@ -78,15 +79,14 @@ def verdict(published: float | None, measured: Sequence[float | None], reasons: 
     if margin < 0:
         raise ValueError(f"margin {margin} is below 0")
     noise = noise or Noise()
-    values = [value for value in measured if value is not None]
     if reasons:
         return Verdict(NOT_COMPARABLE, "; ".join(reasons))
     if published is None:
         return Verdict(NOT_COMPARABLE, "the source prints no value")
-    if not values:
+    if not measured:
         return Verdict(NOT_COMPARABLE, "nothing was measured: no labelled person has this part")
-    seeds = len(values)
-    difference = math.fsum(values) / seeds - published
+    seeds = len(measured)
+    difference = math.fsum(measured) / seeds - published
 
     def judged(answer: str, reason: str, half: float | None = None) -> Verdict:
         low, high = (None, None) if half is None else (difference - half, difference + half)
@@ -96,8 +96,8 @@ def verdict(published: float | None, measured: Sequence[float | None], reasons: 
         return judged(CANNOT_TELL, "the network draws noise at test time, and its spread is not known: it takes "
                                    f"repeated evaluations ({REPEATS})")
     if noise.trained and noise.training is None:
-        return judged(CANNOT_TELL, unknown_spread(difference, reach(noise.evaluation), margin))
-    evaluation = reach(noise.evaluation)
+        return judged(CANNOT_TELL, unknown_spread(difference, evaluation_reach(noise.evaluation), margin))
+    evaluation = evaluation_reach(noise.evaluation)
     training = reach(noise.training, seeds) if noise.trained and noise.training else 0.0
     half = ROUNDING + math.hypot(training, evaluation)
     what = basis(noise, seeds)
@@ -108,6 +108,11 @@ def verdict(published: float | None, measured: Sequence[float | None], reasons: 
                       ("" if noise.trained else ": look for a difference in data, boxes or evaluator"), half)
     takes = what_it_takes(difference, noise, seeds, margin)
     return judged(CANNOT_TELL, f"the interval of the difference crosses the edge of ±{margin:g} ({what}){takes}", half)
+
+
+def evaluation_reach(evaluation: Spread) -> float:
+    """Half the interval of the mean of the repeats minus one evaluation."""
+    return reach(evaluation, max(1, evaluation.n))
 
 
 def basis(noise: Noise, seeds: int) -> str:
@@ -124,10 +129,12 @@ def basis(noise: Noise, seeds: int) -> str:
 
 def what_it_takes(difference: float, noise: Noise, seeds: int, margin: float) -> str:
     """What would decide: the number of seeds at the spread that is known, or that none would."""
-    if not noise.trained or noise.training is None or noise.evaluation is None:
-        return ""
+    assert noise.evaluation is not None
+    if not noise.trained or noise.training is None:
+        return ": it takes " + (f"more than {noise.evaluation.n} repeated evaluations" if noise.evaluation.sd
+                                else "a printed number with more digits")
     sd = noise.training.sd
-    needed = repetitions_needed(difference, sd, margin, rounding=ROUNDING, other=reach(noise.evaluation))
+    needed = repetitions_needed(difference, sd, margin, rounding=ROUNDING, other=evaluation_reach(noise.evaluation))
     if needed is None:
         return f": no number of seeds decides, as the printed number is one training, good to ±{1.96 * sd:.3f} alone"
     if needed <= seeds:  # the seeds at hand are enough, but their spread was measured on fewer

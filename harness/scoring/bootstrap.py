@@ -130,7 +130,8 @@ def draw(matches: Mapping[str, Matches], rng: np.random.Generator, resamples: in
         raise UserError(f"bootstrap: {resamples} resamples; at least 1 is needed")
     if not 0 < level < 1:
         raise UserError(f"bootstrap: level {level} must lie between 0 and 1, for example 0.95")
-    return np.stack([np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(resamples)])
+    return np.stack([np.bincount(rng.integers(count, size=count), minlength=count).astype(np.int32)
+                     for _ in range(resamples)])
 
 
 def interval(values: np.ndarray, level: float, images: int) -> Interval | None:

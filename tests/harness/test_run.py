@@ -16,6 +16,8 @@ import torch
 
 from harness.inference.store import load_predictions
 from harness.record import SCHEMA
+from harness.scoring.bootstrap import interval
+from harness.scoring.resample import load_samples
 from tests.harness.conftest import FEW
 from tests.helpers import ROOT, assert_user_error, harness
 
@@ -97,6 +99,39 @@ def test_fresh_gives_the_same_numbers_again_and_keeps_the_old_record(own_results
     assert after["metrics"] == before["metrics"]
     assert after["weights"]["sha256"] == before["weights"]["sha256"]
     assert len(list(own_results.glob("table_s2/smoke/hrnet_w48-*/record-*.old.json"))) == 1
+
+
+def test_another_seed_and_repeated_evaluations_give_two_spreads(own_results):
+    without = records(own_results)["tcformer_large"]
+    assert without["evaluation_noise"] == {"options": {"density_noise": 1e-6}, "repeats": []}
+    for seed in (0, 1):
+        done = run(own_results, "--rows", "tcformer_large", "--seed", seed, "--set", "test.noise_repeats=2")
+        assert done.returncode == 0, done.stderr
+    found = [json.loads(p.read_text()) for p in own_results.glob("table_s2/smoke/tcformer_large-*/record.json")]
+    repeated = {record["seed"]: record for record in found if record["evaluation_noise"]["repeats"]}
+    assert len(found) == 3
+    assert repeated[0]["metrics"] == without["metrics"]  # of the same training, which was not run again
+    assert repeated[0]["weights"]["sha256"] == without["weights"]["sha256"]
+    assert [list(parts) for parts in repeated[1]["evaluation_noise"]["repeats"]] == [PARTS, PARTS]
+    assert records(own_results)["hrnet_w48"]["evaluation_noise"] == {"options": {}, "repeats": []}
+    shown = json.loads(harness("report", "table_s2", "--profile", "smoke", "--results", own_results, "--json").stdout)
+    row = next(row for row in shown["rows"] if row["id"] == "tcformer_large")
+    assert row["seeds"] == [0, 1]
+    cell = next(cell for cell in row["comparisons"] if (cell["part"], cell["metric"]) == ("body", "AP"))
+    assert cell["training_spread"]["n"] == cell["evaluation_spread"]["n"] == 2
+    assert cell["verdict"] == "not comparable"
+
+
+def test_resampled_figures_are_kept_and_give_the_intervals(smoke_results):
+    for folder in (smoke_results / "table_s2" / "smoke").glob("*/"):
+        record = json.loads((folder / "record.json").read_text())
+        samples = load_samples(folder / record["intervals"]["file"])
+        assert list(samples) == PARTS
+        for part, metrics in record["intervals"]["parts"].items():
+            for metric, pair in metrics.items():
+                found = interval(samples[part][metric], 0.95, record["intervals"]["images"][part])
+                assert pair == ([found.low, found.high] if found else None)
+                assert len(samples[part][metric]) == record["intervals"]["resamples"]
 
 
 def test_given_weights_are_only_evaluated(own_results):

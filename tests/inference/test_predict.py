@@ -119,6 +119,17 @@ def test_processes_do_not_matter_even_to_a_network_that_draws_numbers(make_split
     assert merged_info == info
 
 
+def test_repeats_draw_other_numbers_and_each_the_same_again(make_split, make_settings, make_network):
+    split, settings, network = make_split(3), make_settings(), make_network(noise=0.3)
+    first, second = (run(split, settings, network, repeat=repeat)[0].keypoints for repeat in (1, 2))
+    plain = run(split, settings, network)[0].keypoints
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, plain)
+    np.testing.assert_array_equal(run(split, settings, network, repeat=1)[0].keypoints, first)
+    quiet = make_network()
+    assert_equal(run(split, settings, quiet)[0], run(split, settings, quiet, repeat=1)[0])
+
+
 def test_loader_processes_do_not_matter(make_split, make_settings, make_network):
     split, settings = make_split(), make_settings()
     assert_equal(run(split, settings, make_network())[0], run(split, settings, make_network(), num_workers=2)[0])

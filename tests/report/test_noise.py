@@ -6,7 +6,7 @@ import pytest
 
 from harness.files import write_json
 from harness.published import load_published
-from harness.report import build_report, csv_text, json_data, latex, markdown, published_rows
+from harness.report import build_report, json_data, latex, markdown, published_rows
 from harness.report.lines import DIFFERENCE, MEAN, VERDICT, system_lines
 from harness.report.noise import cell_noise, evaluation_spread, same_but_for_seed, training_spread
 from harness.report.show import show_report
@@ -20,6 +20,11 @@ def with_seed(record, seed, whole, created="2026-01-01T00:00:00+00:00"):
     other |= {"seed": seed, "created": created, "key": f"{seed:02d}" * 32}
     other["metrics"]["parts"]["wholebody"]["AP"] = whole
     return other
+
+
+def with_repeats(record, *values):
+    return {**record, "evaluation_noise": {"options": {"density_noise": 1e-6}, "repeats": [
+        {"wholebody": {"AP": value, "AR": 0.7}} for value in values]}}
 
 
 @pytest.fixture
@@ -74,11 +79,11 @@ def test_given_weights_have_no_seeds(make, table):
 
 def test_the_two_spreads_are_figures_of_their_own(make, three):
     row, records = three
-    records[0]["evaluation_noise"] = {"options": {"density_noise": 1e-6}, "repeats": [
-        {"wholebody": {"AP": value, "AR": 0.7}} for value in (0.6090, 0.6091, 0.6092)]}
-    result = make.result(row, "measured", records[0], seeds=tuple(records))
-    assert training_spread(result, "wholebody", "AP") == spread([0.609, 0.610, 0.611])
-    assert evaluation_spread(result, "wholebody", "AP") == spread([0.6090, 0.6091, 0.6092])
+    seeds = [with_repeats(record, base, base + 0.0001, base + 0.0002) for record, base in
+             zip(records, (0.609, 0.610, 0.611), strict=True)]
+    result = make.result(row, "measured", seeds[0], seeds=tuple(seeds))
+    assert training_spread(result, "wholebody", "AP").sd == pytest.approx(0.001)
+    assert evaluation_spread(result, "wholebody", "AP") == spread([0.609, 0.609 + 0.0001, 0.609 + 0.0002])
     assert evaluation_spread(result, "wholebody", "AR").sd == 0
     assert evaluation_spread(result, "face", "AP") is None
 
@@ -106,6 +111,36 @@ def test_published_trainings_stand_in_for_want_of_seeds(make, table, three):
     assert cell_noise(make.result(row, "measured", records[0]), "wholebody", "AP", True, ()).training is None
 
 
+def test_the_noise_of_the_published_network_is_in_what_is_compared(make, three):
+    """It may shift the mean: values without it are not what the source measured."""
+    row, records = three
+    first, second, third = (with_repeats(record, base, base + 0.002) for record, base in
+                            zip(records, (0.620, 0.630, 0.640), strict=True))
+    alone = make.result(row, "measured", first)
+    assert alone.seed_values("wholebody", "AP") == pytest.approx([0.621])
+    assert alone.averaged == "mean, 2 repeats"
+    assert alone.value("wholebody", "AP") == 0.609
+    assert alone.seed_values("face", "AP") == [alone.value("face", "AP")]
+    seeded = make.result(row, "measured", first, seeds=(first, second, third))
+    assert seeded.seed_values("wholebody", "AP") == pytest.approx([0.621, 0.631, 0.641])
+    mixed = make.result(row, "measured", first, seeds=(first, second, records[2]))
+    assert mixed.seed_values("wholebody", "AP") == [0.609, 0.610, 0.611]  # not one with and another without
+    records[2]["evaluation_noise"] = {"options": {"density_noise": 1e-6}, "repeats": []}
+    assert evaluation_spread(mixed, "wholebody", "AP") is None
+
+
+def test_given_weights_are_judged_under_their_noise(make, table, profiles):
+    row = make.row(table, "sbl_res152")
+    record = with_repeats(make.tested(row, "eab8caa8" + "0" * 56, 0.02), 0.6101, 0.6102, 0.6100)
+    report = build_report(table, profiles["paper"], [make.result(row, "measured", record)])
+    assert report.rows[0].verdict == "reproduced"
+    cell = next(cell for cell in rows_of(report) if (cell["part"], cell["metric"]) == ("wholebody", "AP"))
+    assert [float(cell[name]) for name in ("measured", "compared", "difference")] == pytest.approx([0.63, 0.6101, 1e-4])
+    text = " ".join(screen(report).split())
+    assert "mean, 3 repeats" in text
+    assert "their mean is 0.6101, without that noise it is 0.6300" in text
+
+
 # ---- in the tables
 
 def test_mean_difference_and_verdict_have_lines_of_their_own(make, table, profiles, three):
@@ -113,14 +148,14 @@ def test_mean_difference_and_verdict_have_lines_of_their_own(make, table, profil
     report = build_report(table, profiles["paper"], [make.result(row, "measured", records[0], seeds=tuple(records))])
     lines = {line.kind: line for line in system_lines(report, report.rows[0])}
     whole = report.columns.index(("wholebody", "AP"))
-    assert lines[MEAN].label == "mean of 3 seeds"
+    assert lines[MEAN].label == "mean, 3 seeds"
     assert lines[MEAN].values[whole] == "0.610"
     assert lines[DIFFERENCE].values[whole] == "0.000"
     assert lines[VERDICT].values[whole] == "?"  # t with 2 degrees of freedom: ±0.005 and rounding
     assert set(lines[VERDICT].values) == {"?", "="}  # other cells do not vary between these seeds
     assert lines[VERDICT].status == "cannot tell"
     for text in (screen(report), markdown(report), latex(report)):
-        assert "mean of 3 seeds" in text
+        assert "mean, 3 seeds" in text
         assert "verdict" in text
     cell = next(row for row in rows_of(report) if (row["part"], row["metric"]) == ("wholebody", "AP"))
     assert (cell["seeds"], cell["margin"], cell["verdict"]) == ("3", "0.005", "cannot tell")
@@ -163,7 +198,7 @@ def test_the_report_finds_the_seeds_in_the_folder(tmp_path, make, table, capsys)
         write_json(tmp_path / "table_s2" / "demo" / f"hrnet_w48-{seed}" / "record.json", record)
     show_report("table_s2", "demo", tmp_path, False)
     text = " ".join(capsys.readouterr().out.split())
-    assert "mean of 3 seeds" in text
+    assert "mean, 3 seeds" in text
     assert "standard deviation of whole-body AP over training seeds: 0.0100 [0.0052, 0.0628] from 3 seeds" in text
     assert "stand-in" in text
     assert "reproduced" not in text
@@ -174,4 +209,4 @@ def test_stand_ins_have_spreads_but_no_verdict(make, table, profiles):
     records = [with_seed(make.stand_in(row, "hrnet_small"), seed, 0.1 + 0.01 * seed) for seed in (0, 1)]
     report = build_report(table, profiles["demo"], [make.result(row, "stand-in", records[1], seeds=tuple(records))])
     assert {line.kind for line in system_lines(report, report.rows[0])} & {DIFFERENCE, VERDICT} == set()
-    assert "mean of 2 seeds" in csv_text(report) or "mean of 2 seeds" in markdown(report)
+    assert "mean, 2 seeds" in markdown(report)

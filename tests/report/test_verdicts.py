@@ -46,12 +46,18 @@ def test_published_weights_may_differ_by_rounding_only(measured, expected):
 
 
 def test_evaluation_noise_widens_the_interval_of_given_weights():
-    """Five repeats: t with 4 degrees of freedom is 2.776; both numbers are one evaluation."""
+    """Five repeats: t with 4 degrees of freedom is 2.776; their mean against one evaluation: sqrt(6/5)."""
     repeated = spread([0.6120, 0.6121, 0.6119, 0.6122, 0.6118])
     judged = verdict(0.610, [0.612], noise=Noise(False, evaluation=repeated))
-    assert judged.high - judged.difference == pytest.approx(0.0005 + 2.776 * repeated.sd * 2**0.5, rel=1e-3)
+    assert judged.high - judged.difference == pytest.approx(0.0005 + 2.776 * repeated.sd * 1.2**0.5, rel=1e-3)
     assert judged.verdict == REPRODUCED
     assert f"evaluation noise of {repeated.sd:.4f}" in judged.reason
+
+
+def test_given_weights_at_the_edge_say_what_it_takes():
+    assert "more digits" in verdict(0.610, [0.615], noise=GIVEN).reason
+    repeated = Spread(0.0005, 0.0003, 0.001, 5)
+    assert "more than 5 repeated evaluations" in verdict(0.610, [0.614], noise=Noise(False, evaluation=repeated)).reason
 
 
 def test_unknown_evaluation_noise_says_how_to_measure_it():
@@ -114,7 +120,7 @@ def test_any_reason_refuses_and_hides_the_difference(published, measured, reason
 
 
 @pytest.mark.parametrize(("published", "measured", "words"), [
-    (None, [0.5], "prints no value"), (0.5, [None, None], "no labelled person"), (0.5, [], "no labelled person")])
+    (None, [0.5], "prints no value"), (0.5, [], "no labelled person")])
 def test_missing_numbers_are_not_comparable(published, measured, words):
     judged = verdict(published, measured, noise=GIVEN)
     assert judged.verdict == NOT_COMPARABLE
