@@ -17,6 +17,9 @@ from harness.scoring.definition import AREA_LIMITS, OKS_THRESHOLDS
 from harness.scoring.pairing import Grouped
 from harness.scoring.rules import STRICT, Rules
 
+LEAD = 2**14
+"""More than the people of any image; twice as much fits into 16 bits."""
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -89,22 +92,24 @@ def choose(entry: np.ndarray, row: np.ndarray, value: np.ndarray, entries: int, 
 
     `image` (D,) is the image of each entry.
     """
-    ranges, thresholds = len(ignore), len(OKS_THRESHOLDS)
-    person = np.full((ranges, thresholds, entries), -1, np.int32)
-    free = np.ones((ignore.shape[1], ranges, thresholds), bool)
-    # A candidate's preference is its place, and a lead over all places if it counts.
-    total = np.int32(len(entry) + 1)
-    lead = (~ignore.T).astype(np.int32) * total if rules.counted_first else np.zeros(ignore.T.shape, np.int32)
+    lanes = (len(ignore), len(OKS_THRESHOLDS))
+    person = np.full((*lanes, entries), -1, np.int32)
+    free = np.ones((ignore.shape[1], *lanes), bool)
+    lane = np.arange(free[0].size).reshape(lanes)
+    # A candidate's preference is its place among its entry's, and a lead over all places if it counts.
+    lead = np.where(ignore.T, 0, LEAD if rules.counted_first else 0).astype(np.int16)
     for step in steps(entry, image):
         p = row[step]
         first = np.flatnonzero(np.diff(entry[step], prepend=-1))  # where each entry's candidates begin
+        place = np.arange(len(step)) - np.repeat(first, np.diff(first, append=len(step)))
+        preference = lead[p] + place.astype(np.int16)[:, None]
         candidate = free[p] & (value[step][:, None, None] >= OKS_THRESHOLDS)
-        preference = np.arange(len(step), dtype=np.int32)[:, None] + lead[p]
-        best = np.maximum.reduceat(np.where(candidate, preference[:, :, None], np.int32(-1)), first)
-        taken = np.where(best >= 0, p[np.maximum(best, 0) % total], -1)
+        best = np.maximum.reduceat(np.where(candidate, preference[:, :, None], np.int16(-1)), first)
+        hit = best >= 0
+        taken = np.where(hit, p[first[:, None, None] + best % LEAD * hit], -1)
         person[:, :, entry[step[first]]] = taken.transpose(1, 2, 0)
-        _, a, t = hit = np.nonzero(best >= 0)
-        free[taken[hit], a, t] = crowd[taken[hit]]
+        winner = taken[hit]
+        free.reshape(-1)[winner * lane.size + np.broadcast_to(lane, hit.shape)[hit]] = crowd[winner]
     return person
 
 

@@ -82,8 +82,11 @@ def pair_oks(pairs: Pairs, people: People, points: np.ndarray, layout: Layout, c
         for values in result.values():
             values[rows[excused]] = 1
         rows = rows[~excused]
-    # People with equally many points side by side: the sums of a chunk then have few lengths.
-    rows = rows[np.lexsort([count[pairs.person[rows]] for count in target.count.values()])]
+    # People with the same parts and equally many points side by side: a chunk then has few kinds of rows.
+    count = list(target.count.values())
+    blank = sum((counts == 0).astype(np.int64) << i for i, counts in enumerate(count))
+    place = np.lexsort((*count, blank))
+    rows = rows[np.argsort(np.argsort(place)[pairs.person[rows]], kind="stable")]
 
     def work(begin: int) -> None:
         here = rows[begin:begin + chunk]
@@ -131,31 +134,31 @@ def chunk_oks(x: np.ndarray, y: np.ndarray, spans: dict[str, np.ndarray], predic
 
     `x` and `y` (N, K) are the points of all predictions, `spans` those of `part_spans`.
     """
-    distance = np.zeros((len(person), layout.size))  # d^2 / (2 sigma)^2
     spread = (layout.sigmas * 2) ** 2
     count = {name: target.count[name][person] for name in layout.parts}
+    blocks = []  # rows, columns and d^2 / (2 sigma)^2; 0 elsewhere
     for name, part in layout.parts.items():
         if part.points is None:  # made of the others
             continue
         columns, blank = part.slice, count[name] == 0
-        rows = np.flatnonzero(~blank)
+        rows: np.ndarray | slice = np.flatnonzero(~blank) if blank.any() else slice(None)
         p, g = predicted[rows], person[rows]
-        dx, dy = x[p, columns] - target.x[g, columns], y[p, columns] - target.y[g, columns]
-        distance[rows, columns] = (np.square(dx, out=dx) + np.square(dy, out=dy)) / spread[columns]
+        blocks.append((rows, columns, square(x[p, columns] - target.x[g, columns],
+                                             y[p, columns] - target.y[g, columns], spread[columns])))
         if rules.unlabelled_excuses:
             rows = np.flatnonzero(blank)
+            rows = rows[~surrounded(spans[name][predicted[rows]], target.box[person[rows]])]
             p, box = predicted[rows], target.box[person[rows]]
-            away = ~surrounded(spans[name][p], box)
-            rows, p, box = rows[away], p[away], box[away]
-            dx = box_distance(x[p, columns], box[:, 0], box[:, 2])
-            dy = box_distance(y[p, columns], box[:, 1], box[:, 3])
-            distance[rows, columns] = (dx**2 + dy**2) / spread[columns]
+            blocks.append((rows, columns, square(box_distance(x[p, columns], box[:, 0], box[:, 2]),
+                                                 box_distance(y[p, columns], box[:, 1], box[:, 3]), spread[columns])))
     seen = target.labelled[person]
-    result, terms, area = {}, distance, None
+    result, area, terms = {}, None, np.empty(0)
     for name, part in layout.parts.items():
         if target.area[name] is not area:
             area = target.area[name]
-            terms = decay(distance, area[person])
+            terms = np.ones((len(person), layout.size))
+            for rows, columns, distance in blocks:
+                terms[rows, columns] = decay(distance, area[person[rows]])
         averaged = count[name]
         if rules.unlabelled_excuses:  # every point of an unlabelled part has its distance to the box
             averaged = np.where(averaged == 0, part.stop - part.start, averaged)
@@ -165,7 +168,15 @@ def chunk_oks(x: np.ndarray, y: np.ndarray, spans: dict[str, np.ndarray], predic
 
 def similarity(dx: np.ndarray, dy: np.ndarray, spread: np.ndarray, area: np.ndarray) -> np.ndarray:
     """exp(-d^2 / (2 area (2 sigma)^2)) of offsets (q, k), pixels; `spread` (k,) is (2 sigma)^2, `area` (q,)."""
-    return decay((dx**2 + dy**2) / spread, area)
+    return decay(square(dx, dy, spread), area)
+
+
+def square(dx: np.ndarray, dy: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(q, k) squared distances d^2 / (2 sigma)^2."""
+    result = dx * dx
+    result += dy * dy
+    result /= spread
+    return result
 
 
 def decay(distance: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -191,12 +202,12 @@ def mean_where(values: np.ndarray, mask: np.ndarray, count: np.ndarray) -> np.nd
     means = np.zeros(len(values))
     order = np.argsort(count, kind="stable")
     first = np.flatnonzero(np.diff(count[order], prepend=-1))
-    for rows in np.split(order, first[1:]):
-        size = count[rows[0]]
+    groups: list[np.ndarray | slice] = [slice(None)] if len(first) == 1 else list(np.split(order, first[1:]))
+    for rows, size in zip(groups, count[order[first]], strict=True) if len(first) else ():
         if size:
             packed = values[rows]
             if size < values.shape[1]:
-                packed = packed[mask[rows]].reshape(len(rows), size)
+                packed = packed[mask[rows]].reshape(len(packed), size)
             means[rows] = packed.sum(axis=1) / size
     return means
 

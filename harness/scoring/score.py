@@ -12,7 +12,7 @@ from harness.scoring.accumulate import Figures, figures
 from harness.scoring.definition import METRICS, OKS_THRESHOLDS, SMALL_METRICS
 from harness.scoring.matching import Matches, match, outside
 from harness.scoring.oks import pair_oks
-from harness.scoring.pairing import group_by_image, labelled_points, pair_up, select
+from harness.scoring.pairing import group_by_image, image_positions, labelled_points, pair_up, select
 from harness.scoring.rules import STRICT, Marks, Rules
 from harness.scoring.scored import Scored, ScoreKey, check_scored
 from harness.scoring.threads import threaded
@@ -43,7 +43,9 @@ def match_parts(people: People, scored: Scored, layout: Layout, image_ids: np.nd
     check_scored(scored, layout)
     image_ids = np.unique(np.asarray(image_ids, dtype=np.int64))
     by_image = group_by_image(people.image_id, image_ids)
-    groups = threaded(lambda part: select(scored, part, layout, image_ids, score_key, rules), list(layout.parts))
+    position = image_positions(scored.image_id, image_ids)
+    groups = threaded(lambda part: select(scored, part, layout, image_ids, score_key, rules, position),
+                      list(layout.parts))
     chosen = dict(zip(layout.parts, groups, strict=True))
     image_of = np.full(len(scored), -1)
     for group in chosen.values():
