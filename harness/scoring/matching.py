@@ -95,7 +95,7 @@ def choose(entry: np.ndarray, row: np.ndarray, value: np.ndarray, entries: int, 
     lanes = (len(ignore), len(OKS_THRESHOLDS))
     person = np.full((*lanes, entries), -1, np.int32)
     free = np.ones((ignore.shape[1], *lanes), bool)
-    lane = np.arange(free[0].size).reshape(lanes)
+    lane = np.arange(lanes[0] * lanes[1]).reshape(lanes)
     # A candidate's preference is its place among its entry's, and a lead over all places if it counts.
     lead = np.where(ignore.T, 0, LEAD if rules.counted_first else 0).astype(np.int16)
     for step in steps(entry, image):
