@@ -1,9 +1,11 @@
 """How fast the scoring is: run with `tox -e benchmarks` or `python -m pytest tests/benchmarks/bench_scoring.py -s`.
 
 Not collected by the ordinary suite (about three minutes, most of them the reference's); what is measured is held to the
-project's limits here and nowhere else. Times are those of a machine with two cores that does nothing else.
+project's limits here and nowhere else. Times are those of a machine with two cores that does nothing else: on a shared
+one, HARNESS_BENCHMARK=report prints them and holds only the figures and the memory to what they must be.
 """
 
+import os
 import time
 
 import pytest
@@ -17,6 +19,7 @@ from tests.benchmarks.measure import in_fresh_process
 PREDICTIONS = 55_055
 SECONDS, PEAK_GIB, RATIO = 2.0, 3.0, 50
 READ_SECONDS, READ_PEAK_GIB = 15.0, 4.0
+QUIET = os.environ.get("HARNESS_BENCHMARK") != "report"
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,9 @@ def test_six_parts_from_arrays(benchmark, large, reference_figures):
                              "ratio": seconds / ours}
     print(f"\nsix parts: {ours:.2f} s ({ours_cpu:.2f} s of processor time), xtcocotools {seconds:.1f} s ({cpu:.1f} s): "
           f"{seconds / ours:.0f} times")
-    assert ours <= SECONDS
-    assert seconds / ours >= RATIO
+    if QUIET:
+        assert ours <= SECONDS
+        assert seconds / ours >= RATIO
 
 
 def test_memory_of_six_parts():
@@ -64,5 +68,6 @@ def test_reading_a_result_file(large, tmp_path):
     write_results(path, large.scored, large.layout)
     measured = in_fresh_process("read", path)
     print(f"\nreading {path.stat().st_size / 1e6:.0f} MB: {measured}")
-    assert measured["seconds"] <= READ_SECONDS
+    if QUIET:
+        assert measured["seconds"] <= READ_SECONDS
     assert measured["peak_gib"] <= READ_PEAK_GIB

@@ -35,7 +35,11 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
     words = shlex.split(command)[1:]
     weights = next(own_results.glob("trainings/hrnet_small-*/final.pth"))
     pictures = next((own_results / "data").glob("synthetic-*")) / "val2017"
-    values = {"FILE": str(weights), "FILE.pth": str(weights), "NAME": "table_s2", "DIR": str(pictures)}
+    row = next(own_results.glob("table_s2/smoke/hrnet_w48-*"))
+    annotations = next(own_results.glob("data/synthetic-*/annotations/coco_wholebody_val_v1.0.json"))
+    values = {"FILE": str(weights), "FILE.pth": str(weights), "NAME": "table_s2", "DIR": str(pictures),
+              "ANNOTATIONS": str(annotations), "PREDICTIONS": str(row), "ROW": str(row),
+              "errors.png": str(tmp_path / "errors.png")}
     if words[0] == "run":
         if "lsp" in words:
             values["DIR"] = str(request.getfixturevalue("shared") / "data" / "lspet-mini")
@@ -53,7 +57,8 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
         words += ["--out", str(tmp_path / "out")]
     if words[0] == "describe":
         words += ["--out", str(tmp_path)]
-    filled = [re.sub(r"\b(DIR|FILE\.pth|FILE|NAME)\b", lambda m: values[m[1]], word) for word in words]
+    names = "|".join(rf"\b{re.escape(name)}\b" for name in sorted(values, key=len, reverse=True))
+    filled = [re.sub(names, lambda m: values[m[0]], word) for word in words]
     done = harness(*filled)
     assert done.returncode == 0, done.stderr
     assert done.stdout
