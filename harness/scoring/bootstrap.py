@@ -68,7 +68,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """better or worse (the first, beyond the interval), or cannot tell."""
+        """better or worse (the first, beyond the interval); same where no resample differs; else cannot tell."""
+        if self.value == self.low == self.high == 0:
+            return "same"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "cannot tell"
 
 

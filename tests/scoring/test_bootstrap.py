@@ -200,7 +200,7 @@ def test_a_set_does_not_differ_from_itself(case):
     for by_metric in paired(matched(made), matched(made), rng=generator(), resamples=10).values():
         for found in by_metric.values():
             assert found is None or (found.value, found.low, found.high, found.detectable, found.favours_first,
-                                     found.favours_second, found.verdict) == (0, 0, 0, 0, 0, 0, "cannot tell")
+                                     found.favours_second, found.verdict) == (0, 0, 0, 0, 0, 0, "same")
 
 
 def test_other_images_cannot_be_paired(case):
