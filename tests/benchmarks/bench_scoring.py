@@ -8,9 +8,10 @@ one, HARNESS_BENCHMARK=report prints them and holds only the figures and the mem
 import os
 import time
 
+import numpy as np
 import pytest
 
-from harness.scoring import score, write_results
+from harness.scoring import intervals, match_parts, score, write_results
 from harness.scoring.reference import load_reference, run_reference
 from harness.scoring.results import result_entries
 from tests.benchmarks.large import annotations, draw_large
@@ -18,6 +19,7 @@ from tests.benchmarks.measure import in_fresh_process
 
 PREDICTIONS = 55_055
 SECONDS, PEAK_GIB, RATIO = 2.0, 3.0, 50
+BOOTSTRAP_SECONDS = 20.0
 READ_SECONDS, READ_PEAK_GIB = 15.0, 4.0
 QUIET = os.environ.get("HARNESS_BENCHMARK") != "report"
 
@@ -53,6 +55,18 @@ def test_six_parts_from_arrays(benchmark, large, reference_figures):
     if QUIET:
         assert ours <= SECONDS
         assert seconds / ours >= RATIO
+
+
+def test_a_thousand_resamples_of_six_parts(benchmark, large):
+    """At most 20 seconds for the intervals of AP and AR, matches at hand; paired takes both sides."""
+    matches = match_parts(large.people, large.scored, large.layout, large.image_ids, "auto")
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = benchmark.pedantic(lambda: intervals(matches, rng=np.random.default_rng(0)), rounds=1)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"\n1,000 resamples of six parts: {wall:.1f} s ({cpu:.1f} s of processor time)")
+    assert found["hand"]["AP"].resamples == 1000
+    if QUIET:
+        assert wall <= BOOTSTRAP_SECONDS
 
 
 def test_memory_of_six_parts():
