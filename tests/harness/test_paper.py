@@ -31,13 +31,14 @@ def test_some_steps_on_real_photographs(shared, tmp_path):
     done = harness("run", "table_s2", "--profile", "paper", "--data-root", root, "--rows", "tcformer_large",
                    "--boxes", "gt", "--results", tmp_path / "runs", "--device", "cpu", "--set", "train.batch_size=1",
                    "--set", "train.epochs=1", "--set", "train.steps_per_epoch=2", "--set", "train.evaluate_every=0",
-                   "--set", "test.batch_size=4")
+                   "--set", "test.batch_size=4", "--set", "test.noise_repeats=1")
     assert done.returncode == 0, done.stderr + done.stdout
     record = json.loads(next((tmp_path / "runs").glob("table_s2/paper/tcformer_large-*/record.json")).read_text())
     assert record["status"] == "measured"
     assert record["model"]["gmacs"] == pytest.approx(38.8, abs=0.1)
     assert record["protocol"]["target"]["loss"] == "mse"
     assert record["training"]["steps"] == 2
+    assert len(record["evaluation_noise"]["repeats"]) == 1
     assert any("batch_size 16 -> 1" in note for note in record["notes"])
     table = json.loads((tmp_path / "runs" / "table_s2" / "paper" / "table_s2.json").read_text())
     assert "not comparable" in json.dumps(table)

@@ -211,7 +211,12 @@ def start(results, *arguments):
     command = [sys.executable, "-m", "harness", "run", "table_s2", "--profile", "smoke", "--device", "cpu",
                "--results", str(results), "--rows", "tcformer_large", *arguments]
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
+                            stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
+
+
+def heed_interrupts():
+    """A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(pattern, folder: Path, seconds=120):
