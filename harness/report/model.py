@@ -160,7 +160,7 @@ class Note:
 
     row: str | None
     kind: str
-    """reading | run | gap | deviation | empty | failed | cited | stale | interval | spread | machine | record"""
+    """reading | run | gap | data | deviation | empty | failed | cited | stale | interval | spread | machine | record"""
     text: str
 
 

@@ -29,6 +29,7 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
             notes.append(Note(None, "reading", "Bold: not worse than the best measured value of the column beyond the "
                               f"{LEVEL:.0%} paired interval, over resamples of the images."))
     notes += _machines(results)
+    notes += _other_data(results)
     for row in rows:
         notes += _row(table, row)
     return tuple(notes)
@@ -111,6 +112,17 @@ def _data(result: RowResult, which: str) -> str:
     first, last = facts.get("range") or (0, None)
     cut = f", images {first} to {'the end' if last is None else last}" if first or last is not None else ""
     return f"{facts.get('dataset')} {facts.get('split')}" + (f" ({', '.join(counts)}{cut})" if counts or cut else "")
+
+
+def _other_data(results: Sequence[RowResult]) -> list[Note]:
+    """Which rows were evaluated on another data set than they were trained on."""
+    rows: dict[str, list[str]] = {}
+    for result in results:
+        sets = [(result.get("data", which) or {}).get("dataset") for which in ("train", "eval")]
+        if result.measured and None not in sets and sets[0] != sets[1]:
+            text = f"Trained on {_data(result, 'train')}, evaluated on {_data(result, 'eval')}"
+            rows.setdefault(text, []).append(str(result.row["title"]))
+    return [Note(None, "data", f"{text}: {_list(titles)}.") for text, titles in rows.items()]
 
 
 def _empty(table: Mapping[str, Any], result: RowResult) -> list[str]:

@@ -22,7 +22,7 @@ METHOD, RESOLUTION, NUMBER, COST, STATUS, GAP = 17, 7, 5, 5, 14, 1
 STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", MEAN: "cyan", DIFFERENCE: "", VERDICT: ""}
 VERDICT_STYLES = {"reproduced": "green", "not reproduced": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ELSEWHERE = "--json and the files beside the records"
-SHORT_NOTES = ("failed", "stale", "empty", "machine", "interval", "spread")
+SHORT_NOTES = ("failed", "stale", "empty", "data", "machine", "interval", "spread")
 """Kinds of notes that the screen shows without `verbose`."""
 
 

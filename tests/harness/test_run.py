@@ -305,6 +305,7 @@ def test_real_photographs_with_detector_boxes(shared, own_results):
         assert any("no training split" in note for note in record["notes"])
     text = (own_results / "table_s2/smoke/table_s2.md").read_text()
     assert "trained on synthetic people" in text
+    assert "Trained on synthetic train" in done.stdout
 
 
 def lsp_folder(root, count):
