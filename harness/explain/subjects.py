@@ -90,6 +90,8 @@ def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str
     layout = layout_of(layout_name, gt, path)
     truth, predictions = load_truth(gt, layout), load_predictions(path, layout)
     check_images(predictions, truth, gt)
+    if len(predictions.scored) == 0:
+        raise UserError(f"{path} holds no prediction: nothing to score")
     conditions = Conditions(score_key=ranked_by(predictions.scored, score_key))
     evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored,
                         marks=truth.marks)

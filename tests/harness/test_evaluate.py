@@ -193,6 +193,13 @@ def test_the_command_prints_a_table_or_json_and_writes_a_file(files, tmp_path):
     assert printed["parts"] == written["parts"]
 
 
+@pytest.mark.parametrize("command", ["evaluate", "errors"])
+def test_a_command_refuses_a_file_without_predictions(files, command):
+    request = files([person(0)], [])
+    done = harness(command, "--gt", request.truth, "--pred", request.predictions)
+    assert_user_error(done, "holds no prediction")
+
+
 def test_the_command_refuses_in_one_line_and_writes_nothing(files, tmp_path):
     request = files([person(0)], [prediction(0, 0.5, image_id=7)])
     out = tmp_path / "out.json"
