@@ -64,16 +64,43 @@ class DamagedRecord(UserError):
 def read_record(path: Path) -> dict[str, Any] | None:
     """A record or failure, or None where there is none. Raises DamagedRecord naming the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DamagedRecord(f"record {path} is damaged ({error}); it is left as it is: move it away to run the "
                             "row again") from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("key"), str):
-        raise DamagedRecord(f"record {path} is damaged (no key, or a schema other than {SCHEMA}); it is left as it "
-                            "is: move it away to run the row again")
+    fault = _fault(data)
+    if fault:
+        raise DamagedRecord(f"record {path} is damaged ({fault}); it is left as it is: move it away to run the row "
+                            "again")
     return data
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _fault(data: Any) -> str | None:
+    """What a record or failure lacks that its readers rely on, in words; None where it is whole."""
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("key"), str):
+        return f"no key, or a schema other than {SCHEMA}"
+    for name in ("row", "created"):
+        if not isinstance(data.get(name), str):
+            return f"{name} is missing or no text"
+    if data.get("status") == "failed":
+        return None if isinstance(data.get("error"), str) else "error is missing or no text"
+    for name in ("model", "protocol", "data", "machine", "metrics"):
+        if not isinstance(data.get(name), dict):
+            return f"{name} is missing or no object"
+    parts = data["metrics"].get("parts")
+    if not isinstance(parts, dict) or not all(isinstance(figures, dict) for figures in parts.values()):
+        return "metrics.parts is missing or no object of objects"
+    for part, figures in parts.items():
+        for metric, value in figures.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                return f"metrics.parts.{part}.{metric} is {value!r}, no number"
+    return None
 
 
 def all_records(results: Path, table: str, profile: str) -> tuple[list[tuple[Path, dict]], list[str]]:

@@ -122,7 +122,8 @@ def test_texts_that_name_nothing_to_explain(tmp_path, monkeypatch, text, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results.json").write_text("[]")
     if text == "record.json":
-        write_json(tmp_path / text, {"schema": 1, "key": "k", "status": "failed", "error": "out of memory"})
+        write_json(tmp_path / text, {"schema": 1, "key": "k", "row": "sn", "created": "2026", "status": "failed",
+                                      "error": "out of memory"})
     with pytest.raises(UserError, match=words):
         open_subject(text)
 

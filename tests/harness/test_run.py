@@ -169,6 +169,26 @@ def test_a_failed_row_is_shown_with_its_log_and_tried_again(own_results):
     assert "to run again" in again.stdout
 
 
+DAMAGE = {
+    "a figure is text": (lambda r: r["metrics"]["parts"]["body"].update(AP="x"), "metrics.parts.body.AP is 'x'"),
+    "a figure is NaN": (lambda r: r["metrics"]["parts"]["body"].update(AP=float("nan")), "NaN is not a number"),
+    "no metrics": (lambda r: r.pop("metrics"), "metrics is missing"),
+    "no model": (lambda r: r.pop("model"), "model is missing"),
+    "data is a list": (lambda r: r.update(data=[]), "data is missing or no object"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_record_that_is_json_but_damaged_is_named(own_results, damage):
+    path = next(own_results.glob("table_s2/smoke/hrnet_w48-*/record.json"))
+    record = json.loads(path.read_text())
+    change, words = DAMAGE[damage]
+    change(record)
+    path.write_text(json.dumps(record))
+    for command in (["report", "table_s2", "--profile", "smoke", "--results", own_results], ["explain", path.parent]):
+        assert_user_error(harness(*command), path, words)
+
+
 def test_a_damaged_record_is_reported_and_left_alone(own_results):
     path = next(own_results.glob("table_s2/smoke/hrnet_w48-*/record.json"))
     path.write_text('{"schema": 1, "key')
