@@ -13,14 +13,14 @@ from harness.errors import UserError, unknown
 from harness.layout import Layout
 from harness.scoring.bootstrap import intervals, paired
 from harness.scoring.evaluate import Evaluation, evaluate
-from harness.scoring.inputs import PredictionFile, Truth, check_images, layout_of, load_predictions, load_truth
+from harness.scoring.inputs import PredictionFile, Truth, check_predictions, layout_of, load_predictions, load_truth
 from harness.scoring.quirks import MODES, Mode, effects
 from harness.scoring.reference import reference_figures
 from harness.scoring.results import result_entries
-from harness.scoring.scored import SCORE_KEYS, ScoreKey
+from harness.scoring.scored import SCORE_KEYS, ScoreKey, ranked_by
+from harness.statistics import LEVEL
 
 EVALUATORS = ("ours", "xtcocotools")
-LEVEL = 0.95
 RESAMPLES = 1000
 """Of `--against` where `--bootstrap` does not say."""
 
@@ -45,7 +45,8 @@ class Request:
 def evaluate_files(request: Request) -> dict[str, Any]:
     """Evaluate; the result is ready for `json.dumps`: see `Evaluation`, and besides it
 
-    - `truth`, `predictions`: the files, and counts of what they hold and what was left out of them;
+    - `truth`, `predictions`: the files, and counts of what they hold and what was left out of them; of predictions
+      `ranked_by`, what the score key came to for them, person or part;
     - `evaluator`: ours, or xtcocotools with its version;
     - `intervals`: part -> metric -> low, high, level, resamples (with `resamples` above 0);
     - `against`: the other's `predictions`, `parts`, and part -> metric -> `difference` (see `bootstrap.Difference`);
@@ -60,7 +61,7 @@ def evaluate_files(request: Request) -> dict[str, Any]:
     result: dict[str, Any] = {
         "truth": {"file": str(request.truth), "images": len(truth.image_ids), "people": len(truth.people),
                   **truth.counts},
-        "predictions": _described(predictions),
+        "predictions": _described(predictions, request),
     }
     if request.evaluator == "xtcocotools":
         return result | by_reference(request, truth, predictions, layout)
@@ -99,7 +100,7 @@ def compare(request: Request, truth: Truth, first: Evaluation, layout: Layout) -
     done = _evaluate(truth, other, layout, request)
     found = paired(first.matches, done.matches, rng=np.random.default_rng(request.seed),
                    resamples=request.resamples or RESAMPLES, level=LEVEL)
-    return {"predictions": _described(other), "parts": done.parts,
+    return {"predictions": _described(other, request), "parts": done.parts,
             "difference": {part: {m: {**asdict(d), "verdict": d.verdict} if d else None for m, d in by.items()}
                            for part, by in found.items()}}
 
@@ -130,9 +131,10 @@ def _evaluate(truth: Truth, predictions: PredictionFile, layout: Layout, request
 
 def _read(path: Path, truth: Truth, request: Request, layout: Layout) -> PredictionFile:
     predictions = load_predictions(path, layout)
-    check_images(predictions, truth, request.truth)
+    check_predictions(predictions, truth, request.truth)
     return predictions
 
 
-def _described(predictions: PredictionFile) -> dict[str, Any]:
-    return {**predictions.source, "people": len(predictions.scored), **predictions.counts}
+def _described(predictions: PredictionFile, request: Request) -> dict[str, Any]:
+    return {**predictions.source, "people": len(predictions.scored),
+            "ranked_by": ranked_by(predictions.scored, request.score_key), **predictions.counts}

@@ -25,6 +25,7 @@ from harness.plan import Job
 from harness.protocol import make_protocol
 from harness.record import RowFolder, code_hash, now, provenance, training_path, write_failure, write_record
 from harness.registry import build_model, model_spec
+from harness.statistics import LEVEL
 
 if TYPE_CHECKING:
     import torch
@@ -92,14 +93,13 @@ def intervals_of(scored: Scored, split: Split, layout: Layout, file: Path) -> di
     from harness.scoring.bootstrap import draw, informing_images, intervals_of_samples
     from harness.scoring.resample import resample, save_samples
 
-    level = 0.95
     matches = match_parts(split.people, scored, layout, split.images.id)
-    samples = resample(matches, draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, level), ("AP", "AR"))
-    parts = intervals_of_samples(matches, samples, level)
+    samples = resample(matches, draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, LEVEL), ("AP", "AR"))
+    parts = intervals_of_samples(matches, samples, LEVEL)
     save_samples(file, samples)
     return {"parts": {part: {m: [i.low, i.high] if i else None for m, i in metrics.items()}
                       for part, metrics in parts.items()},
-            "level": level, "method": "image bootstrap", "resamples": BOOTSTRAP, "draws": DRAWS,
+            "level": LEVEL, "method": "image bootstrap", "resamples": BOOTSTRAP, "draws": DRAWS,
             "images": informing_images(matches, "AP"), "file": file.name}
 
 

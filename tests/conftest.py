@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data beside the checkout: golden outputs, real images. Users do not have it."""
@@ -18,6 +19,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"reference data not found beside the checkout ({SHARED.name}/)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def evaluator_golden(shared) -> dict:
+    """Figures of xtcocotools 1.14.3 on the published example, and what settings change there."""
+    text = (shared / "reference" / "published.yaml").read_text()
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["evaluator_golden_values"]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -28,6 +28,7 @@ def command(
     from harness.files import write_json
     from harness.report.mistakes import as_json, as_text
     from harness.report.mistakes_figure import check_format, write_figure
+    from harness.report.plain import print_whole
     from harness.scoring.repairs import diagnose
 
     if (record is None) == (pred is None):
@@ -48,8 +49,6 @@ def command(
     if json_output:
         typer.echo(json.dumps(data, indent=2))
         return
-    from rich.console import Console
-
-    Console().print(as_text(diagnosis))
+    print_whole(as_text(diagnosis))
     for note in subject.notes:
         typer.echo(note)

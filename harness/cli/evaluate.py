@@ -31,7 +31,6 @@ def command(
     from typing import cast
 
     from harness.cli.evaluated import show
-    from harness.errors import UserError
     from harness.evaluating import Request, evaluate_files
     from harness.files import write_json
     from harness.scoring.quirks import Mode
@@ -41,10 +40,6 @@ def command(
         truth=Path(gt), predictions=Path(pred), layout=layout, score_key=cast(ScoreKey, score_key),
         mode=cast(Mode, mode), resamples=bootstrap, against=Path(against) if against else None, seed=seed,
         curves=curves, quirks=quirks, evaluator=evaluator))
-    for name in ("predictions", "against"):  # AP 0 is what a function answers; a file is more likely the wrong one
-        found = result.get(name) or {}
-        if found.get("predictions", found).get("entries") == 0:
-            raise UserError(f"{pred if name == 'predictions' else against} holds no prediction: nothing to evaluate")
     if out is not None:
         write_json(Path(out), result)
     if json_output:

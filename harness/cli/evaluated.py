@@ -26,7 +26,7 @@ def show(result: dict[str, Any]) -> Iterator[str]:
     yield f"{truth['file']}: {truth['people']} people in {truth['images']} images"
     yield f"{predictions['file']}: {predictions['people']} predictions"
     rules = result["mode"] if result["evaluator"] == "ours" else result["evaluator"]
-    yield f"layout {result['layout']}; {rules}; ranked by {RANKED[result['score_key']]}"
+    yield f"layout {result['layout']}; {rules}; ranked by {RANKED[predictions['ranked_by']]}"
     yield ""
     yield from figures(result["parts"], result.get("informed", {}))
     if "intervals" in result:
@@ -42,7 +42,8 @@ def show(result: dict[str, Any]) -> Iterator[str]:
         yield from (f"- {line}" for line in left)
 
 
-RANKED = {"auto": "part scores where there are any", "person": "person scores", "part": "part scores"}
+RANKED = {"person": "person scores", "part": "part scores where there are any"}
+"""By `ranked_by`."""
 
 
 def number(value: float | None, sign: bool = False) -> str:
@@ -78,6 +79,10 @@ def _against(result: dict[str, Any]) -> Iterator[str]:
     other = result["against"]
     yield ""
     yield f"Against {other['predictions']['file']}, on the same images (positive: the first is higher)"
+    mine, theirs = result["predictions"]["ranked_by"], other["predictions"]["ranked_by"]
+    if mine != theirs:
+        yield (f"The first is ranked by {RANKED[mine]}, the other by {RANKED[theirs]}: differences may come from that "
+               "alone (--score-key person ranks both alike)")
     yield (f"{'':<{WIDTH}}{'':4}{'first':>7}{'other':>7}{'diff.':>8}  {'interval':<18}{'favours':>14}"
            f"{'detectable':>12}  verdict")
     for part, by_metric in other["difference"].items():

@@ -29,6 +29,7 @@ def command(
     from harness.explain.present import as_json, as_text
     from harness.explain.subjects import Subject, evidence_of, open_subject
     from harness.files import write_json
+    from harness.report.plain import print_whole
 
     if metric not in ("AP", "AR"):
         raise unknown("metric", metric, ("AP", "AR"))
@@ -48,6 +49,4 @@ def command(
     if json_output:
         typer.echo(json.dumps(data, indent=2))
         return
-    from rich.console import Console
-
-    Console().print(as_text(found, metric))
+    print_whole(as_text(found, metric))

@@ -8,6 +8,7 @@ from typing import Any
 from harness.explain.rescoring import AP_AR, SETTINGS, ByPart, Conditions, Evidence, has_hands
 from harness.explain.settings import Difference, differences, out_of_reach, title_of
 from harness.explain.subjects import Metrics, Subject, evidence_of, rescored
+from harness.scoring.score import minus
 
 ALL_AS_B = "all of B's"
 """Name of the change that takes over every setting of B at once."""
@@ -131,8 +132,3 @@ def incomparable(a: Subject, b: Subject) -> str:
         if left is not None and right is not None and left != right:
             return f"not comparable: {title_of(name)} {left} and {right}"
     return ""
-
-
-def minus(left: float | None, right: float | None) -> float | None:
-    """The difference; None where either is missing."""
-    return None if left is None or right is None else left - right

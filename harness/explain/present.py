@@ -14,15 +14,13 @@ from harness.explain.rescoring import AP_AR
 from harness.explain.settings import as_option, say, title_of
 from harness.explain.subjects import Metrics, Subject
 from harness.report import words
+from harness.report.plain import part_table, plain_table
 
 SCHEMA = 1
 """Version of the JSON form; raised when a field changes its meaning or goes."""
 
 CAVEAT = ("One setting at a time, from A as it is. Effects do not add up, and a setting that would close a gap need "
           "not be what opened it.")
-
-HEADINGS = {"wholebody": "whole", "lefthand": "lhand", "righthand": "rhand"}
-
 
 def as_json(found: Explanation) -> dict[str, Any]:
     """Everything, fractions with full digits; signs as in "value - A" and "B - A"."""
@@ -91,10 +89,7 @@ def effect_table(found: Explanation, metric: str) -> Table:
     """A's figures, B's gap, and by how much each change would move A, with the gap that would be left."""
     assert found.a.metrics is not None
     parts = list(found.a.metrics)
-    table = plain_table(f"{metric} would move by", *(HEADINGS.get(part, part) for part in parts))
-    for column in table.columns[1:]:
-        column.justify = "right"
-        column.no_wrap = True
+    table = part_table(f"{metric} would move by", parts)
     table.add_row("A as it is", *row_of(found.a.metrics, parts, metric, words.fraction), style="bold")
     if found.gap is not None:
         table.add_row("gap (B − A)", *row_of(found.gap, parts, metric, words.difference), style="bold")
@@ -117,11 +112,3 @@ def name_of(change: Change) -> str:
         values = (f"{title_of(name)} {say(name, value)}" for name, value in change.value.items())
         return f"{ALL_AS_B}: {', '.join(values)}"
     return f"{title_of(change.setting)}: {say(change.setting, change.value)}" + (" (B's)" if change.as_b else "")
-
-
-def plain_table(*columns: str) -> Table:
-    """A table without lines but the one below its head."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
-    for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", min_width=5 if number else 24)
-    return table

@@ -9,7 +9,6 @@ import numpy as np
 
 from harness.data.coco import BOX_AREA_SHARE
 from harness.data.types import People, Predictions
-from harness.errors import unknown
 from harness.inference.nms import select
 from harness.layout import HAND, Layout, Part
 from harness.protocol import Protocol
@@ -17,7 +16,7 @@ from harness.scoring.accumulate import Figures, figures
 from harness.scoring.quirks import RULES
 from harness.scoring.rules import Marks
 from harness.scoring.score import match_parts, with_hand
-from harness.scoring.scored import SCORE_KEYS, Scored, ScoreKey
+from harness.scoring.scored import Scored, ScoreKey
 
 AP_AR = ("AP", "AR")
 ByPart = dict[str, Figures]
@@ -57,13 +56,6 @@ class Conditions:
 SETTINGS = {"score_key": "score.key", "area": "score.area", "hand": "score.hand", "offset": "score.offset",
             "mode": "score.mode", "visible_score": "test.visible_score", "nms_oks": "test.nms_oks"}
 """Field of `Conditions` -> the setting's dotted name."""
-
-
-def ranked_by(scored: Scored, score_key: str) -> str:
-    """What "auto", "person" or "part" comes to for these predictions. Raises UserError for another key."""
-    if score_key not in SCORE_KEYS:
-        raise unknown("score key", score_key, SCORE_KEYS)
-    return ("part" if scored.part_scores else "person") if score_key == "auto" else score_key
 
 
 @dataclass(frozen=True)

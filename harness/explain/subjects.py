@@ -82,16 +82,15 @@ def of_published(row: PublishedRow) -> Subject:
 
 def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str) -> Subject:
     """A file of results, to be scored against the annotations `gt`."""
-    from harness.explain.rescoring import Conditions, Evidence, ranked_by
-    from harness.scoring.inputs import check_images, layout_of, load_predictions, load_truth
+    from harness.explain.rescoring import Conditions, Evidence
+    from harness.scoring.inputs import check_predictions, layout_of, load_predictions, load_truth
+    from harness.scoring.scored import ranked_by
 
     if gt is None:
         raise UserError(f"{path} is no record: name the annotations that it is for with --gt FILE")
     layout = layout_of(layout_name, gt, path)
     truth, predictions = load_truth(gt, layout), load_predictions(path, layout)
-    check_images(predictions, truth, gt)
-    if len(predictions.scored) == 0:
-        raise UserError(f"{path} holds no prediction: nothing to score")
+    check_predictions(predictions, truth, gt)
     conditions = Conditions(score_key=ranked_by(predictions.scored, score_key))
     evidence = Evidence(truth.people, truth.image_ids, layout, conditions, scored=predictions.scored,
                         marks=truth.marks)
@@ -105,8 +104,8 @@ def of_record(path: Path, data_root: Path | None = None) -> Subject:
     """A row that was run: its settings, its figures, and its stored predictions where they and the data are there."""
     record = read_record(path)
     assert record is not None
-    if record.get("status") == "failed" or "metrics" not in record:
-        raise UserError(f"{path} is the record of a failure ({record.get('error', 'no metrics')}); nothing to explain")
+    if record["status"] == "failed":
+        raise UserError(f"{path} is the record of a failure ({record['error']}); nothing to explain")
     evidence, notes = evidence_of_record(record, path.parent, data_root)
     metrics = {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
     return Subject(RECORD, str(path.parent), record_settings(record), metrics, evidence, tuple(notes))

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
+from harness.report.plain import part_table
 from harness.scoring.mistakes import KINDS
 from harness.scoring.repairs import CLASSES, ByPart, Diagnosis
+from harness.scoring.score import minus
 
 SCHEMA = 1
 """Version of the JSON form; raised when a field changes its meaning or goes."""
@@ -22,8 +24,6 @@ TITLES = {
     "score_order": "score order", "missed": "missed people",
 }
 """Every class in words, in the order of `CLASSES`."""
-
-HEADINGS = {"wholebody": "whole", "lefthand": "lhand", "righthand": "rhand"}
 
 COUNTS = {"people": "people that count", "missed": "of these missed", "points": "labelled points judged",
           "predictions": "predictions", "background": "of these false, background",
@@ -46,12 +46,12 @@ def as_text(diagnosis: Diagnosis) -> Group:
     steps = {kind: (earlier, of) for (kind, of), earlier in zip(diagnosis.in_turn.items(), before, strict=False)}
     blocks += [win_table("AP won in turn, up to 1", diagnosis.found, steps, parts), Text("")]
 
-    shares = plain_table("share of points", parts)
+    shares = part_table("share of points", parts)
     for kind in KINDS:
         shares.add_row("good" if kind == "good" else TITLES[kind],
                        *(words.NOTHING if (of := diagnosis.shares[part]) is None else f"{of[kind]:.1%}"
                          for part in parts))
-    counts = plain_table("counts", parts)
+    counts = part_table("counts", parts)
     for name, title in COUNTS.items():
         counts.add_row(title, *(str(diagnosis.counts[part][name]) for part in parts))
     blocks += [shares, Text(""), counts]
@@ -60,7 +60,7 @@ def as_text(diagnosis: Diagnosis) -> Group:
 
 def win_table(title: str, found: ByPart, steps: dict[str, tuple[ByPart, ByPart]], parts: list[str]) -> Table:
     """The AP as it is, and what each class's repair adds: (before, after) by class."""
-    table = plain_table(title, parts)
+    table = part_table(title, parts)
     table.add_row("AP as it is", *(words.fraction(found[part]["AP"]) for part in parts), style="bold")
     for kind, (before, after) in steps.items():
         table.add_row(TITLES[kind], *(words.difference(won(before, after, part)) for part in parts))
@@ -69,14 +69,4 @@ def win_table(title: str, found: ByPart, steps: dict[str, tuple[ByPart, ByPart]]
 
 def won(before: ByPart, after: ByPart, part: str) -> float | None:
     """The AP of a part that a repair adds; None where nobody counts."""
-    left, right = before[part]["AP"], after[part]["AP"]
-    return None if left is None or right is None else right - left
-
-
-def plain_table(title: str, parts: list[str]) -> Table:
-    """A table of the parts, without lines."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold underline")
-    table.add_column(title, min_width=34)
-    for part in parts:
-        table.add_column(HEADINGS.get(part, part), justify="right", min_width=6, no_wrap=True)
-    return table
+    return minus(after[part]["AP"], before[part]["AP"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import atomic_write
-from harness.report.mistakes import HEADINGS, TITLES, won
+from harness.report.mistakes import TITLES, won
+from harness.report.plain import HEADINGS
 from harness.scoring.repairs import CLASSES, Diagnosis
 
 FORMATS = (".png", ".svg", ".pdf")

@@ -138,11 +138,13 @@ def record_layout(record: Path) -> str | None:
         return None
 
 
-def check_images(predictions: PredictionFile, truth: Truth, truth_path: Path) -> None:
-    """Predictions on images that the truth does not list are refused, as the reference does.
+def check_predictions(predictions: PredictionFile, truth: Truth, truth_path: Path) -> None:
+    """Predictions on images that the truth does not list are refused, as the reference does, and so are none at all.
 
-    Raises UserError with their number and the first such image.
+    Raises UserError with the number of such predictions and the first one's image.
     """
+    if len(predictions.scored) == 0:  # a file with nothing in it is more likely the wrong one than a network's answer
+        raise UserError(f"{predictions.source['file']} holds no prediction of a person: nothing to score")
     image = predictions.scored.image_id
     unknown = ~np.isin(image, truth.image_ids)
     if unknown.any():

@@ -14,7 +14,7 @@ import numpy as np
 from harness.data.types import People
 from harness.layout import Layout
 from harness.scoring.rules import STRICT, Marks, Rules
-from harness.scoring.score import score
+from harness.scoring.score import minus, score
 from harness.scoring.scored import Scored, ScoreKey
 
 Mode = Literal["strict", "corrected"]
@@ -137,10 +137,6 @@ def effects(people: People, scored: Scored, layout: Layout, image_ids: np.ndarra
     rows = []
     for quirk in QUIRKS:
         changed = score(people, scored, layout, image_ids, score_key, replace(STRICT, **{quirk.name: False}), marks)
-        effect = {part: _minus(changed[part]["AP"], base[part]["AP"]) for part in base}
+        effect = {part: minus(changed[part]["AP"], base[part]["AP"]) for part in base}
         rows.append({**vars(quirk), "test": quirk.test, "effect": effect})
     return rows
-
-
-def _minus(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else a - b

@@ -87,6 +87,11 @@ def with_hand(by_part: Mapping[str, Figures]) -> dict[str, Figures]:
     return {part: result[part] for part in known + [part for part in result if part not in known]}
 
 
+def minus(left: float | None, right: float | None) -> float | None:
+    """The difference of two figures; None if either is."""
+    return None if left is None or right is None else left - right
+
+
 def mean_of(left: float | None, right: float | None) -> float | None:
     """The mean of two figures; None if either is."""
     return None if left is None or right is None else (left + right) / 2

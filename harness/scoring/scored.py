@@ -76,6 +76,13 @@ class Scored:
         return (self.part_scores or {}).get(part, self.score)
 
 
+def ranked_by(scored: Scored, score_key: str) -> str:
+    """What "auto", "person" or "part" comes to for these predictions. Raises UserError for another key."""
+    if score_key not in SCORE_KEYS:
+        raise unknown("score key", score_key, SCORE_KEYS)
+    return ("part" if scored.part_scores else "person") if score_key == "auto" else score_key
+
+
 def check_scored(scored: Scored, layout: Layout) -> None:
     """Check shapes and numbers; a NaN would silently match everybody. Raises UserError naming the first fault."""
     n, k = len(scored), layout.size

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
 
 from harness.errors import UserError
 from harness.explain.effects import ALL_AS_B, explain
@@ -19,12 +18,6 @@ from tests.scoring.conftest import draw_case
 
 DIGITS = 5.1e-5
 """Half of the last published digit."""
-
-
-@pytest.fixture(scope="module")
-def golden(shared):
-    text = (shared / "reference" / "published.yaml").read_text()
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["evaluator_golden_values"]
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +42,28 @@ def change(explanation, setting, value):
     ("score.offset", 1.0, "shifted +1 px"),
     ("score.area", "box", "box area x 0.53 instead of annotation area"),
 ])
-def test_known_sensitivities_of_the_example(golden, explained, setting, value, name):
+def test_known_sensitivities_of_the_example(evaluator_golden, explained, setting, value, name):
     found = change(explained, setting, value)
-    for part, expected in golden["sensitivity_ap_ar"][name].items():
-        before = golden["part_scores_used"][part]
+    for part, expected in evaluator_golden["sensitivity_ap_ar"][name].items():
+        before = evaluator_golden["part_scores_used"][part]
         assert list(found.figures[part].values()) == pytest.approx(expected, abs=DIGITS), part
         assert found.effect[part]["AP"] == pytest.approx(expected[0] - before[0], abs=2 * DIGITS), part
         assert found.effect[part]["AR"] == pytest.approx(expected[1] - before[5], abs=2 * DIGITS), part
 
 
 @pytest.mark.shared
-def test_known_effect_of_one_score_a_person_on_the_example(golden, explained):
+def test_known_effect_of_one_score_a_person_on_the_example(evaluator_golden, explained):
     found = change(explained, "score.key", "person")
-    for part, expected in golden["only_score_field"].items():
-        before = golden["part_scores_used"][part]
+    for part, expected in evaluator_golden["only_score_field"].items():
+        before = evaluator_golden["part_scores_used"][part]
         assert found.figures[part]["AP"] == pytest.approx(expected[0], abs=DIGITS), part
         assert found.effect[part]["AP"] == pytest.approx(expected[0] - before[0], abs=2 * DIGITS), part
         assert found.effect[part]["AR"] == pytest.approx(0, abs=DIGITS)
 
 
 @pytest.mark.shared
-def test_known_definitions_of_the_hand_on_the_example(golden, explained):
-    known = golden["hand_definitions"]
+def test_known_definitions_of_the_hand_on_the_example(evaluator_golden, explained):
+    known = evaluator_golden["hand_definitions"]
     found = change(explained, "score.hand", "joint")
     hand = explained.a.metrics["hand"]
     assert hand == pytest.approx({"AP": known["mean_left_right_ap"], "AR": known["mean_left_right_ar"]}, abs=2 * DIGITS)

@@ -50,7 +50,7 @@ def test_hands_are_informed_by_people_with_either(files):
     bare = {name: [0.0] * 63 for name in ("lefthand_kpts", "righthand_kpts")}
     people = [person(0, lefthand_kpts=bare["lefthand_kpts"]), person(1000, righthand_kpts=bare["righthand_kpts"]),
               person(2000, **bare)]
-    informed = evaluate_files(files(people, []))["informed"]
+    informed = evaluate_files(files(people, [prediction(0, 0.9)]))["informed"]
     assert [informed[part]["people"] for part in ("lefthand", "righthand", "hand")] == [1, 1, 2]
 
 
@@ -128,6 +128,17 @@ def test_the_corrected_mode_reaches_the_figures(files):
     assert "APs" in "\n".join(show(corrected))
 
 
+def test_two_rankings_are_not_compared_in_silence(files, tmp_path):
+    people, plain = [person(0)], [prediction(0, 0.9)]
+    (tmp_path / "other.json").write_text(json.dumps(plain))
+    own = [{**plain[0], "foot_score": 0.5}]
+    result = evaluate_files(files(people, own, against=tmp_path / "other.json"))
+    assert (result["predictions"]["ranked_by"], result["against"]["predictions"]["ranked_by"]) == ("part", "person")
+    assert "may come from that alone" in "\n".join(show(result))
+    alike = evaluate_files(files(people, own, against=tmp_path / "other.json", score_key="person"))
+    assert "may come from that alone" not in "\n".join(show(alike))
+
+
 def test_stored_predictions_and_a_rows_folder(files, tmp_path):
     request = files([person(0)], [])
     everything = np.concatenate([np.array(values).reshape(-1, 3) for values in points(0, 0.9).values()])
@@ -139,9 +150,8 @@ def test_stored_predictions_and_a_rows_folder(files, tmp_path):
     assert "suppressed by OKS-NMS" in "\n".join(show(result))
 
 
-def test_no_predictions_score_zero_and_nobody_scores_nothing(files):
-    assert evaluate_files(files([person(0)], []))["parts"]["foot"]["AP"] == 0
-    result = evaluate_files(files([], [], resamples=5, curves=True))
+def test_where_nobody_counts_there_are_no_figures(files):
+    result = evaluate_files(files([], [prediction(0, 0.9)], resamples=5, curves=True))
     assert result["parts"]["foot"]["AP"] is None
     assert any("-" in line for line in show(result))
     json.dumps(result, allow_nan=False)

@@ -12,7 +12,7 @@ from harness.inference.nms import select
 from harness.inference.store import save_predictions
 from harness.layout import load_layout
 from harness.protocol import Protocol
-from harness.scoring.inputs import check_images, layout_of, load_predictions, load_truth
+from harness.scoring.inputs import check_predictions, layout_of, load_predictions, load_truth
 
 LAYOUT = load_layout("coco-wholebody")
 FIELDS = {part.points: part.stop - part.start for part in LAYOUT.parts.values() if part.points is not None}
@@ -142,7 +142,7 @@ def test_no_predictions_are_no_mistake(save):
 def test_predictions_on_unknown_images(save, truth):
     path = save("r.json", [prediction(1), prediction(9), prediction(8)])
     with pytest.raises(UserError, match=r"2 of 3 predictions are on images that .*, first: image 9"):
-        check_images(load_predictions(path, LAYOUT), load_truth(truth, LAYOUT), truth)
+        check_predictions(load_predictions(path, LAYOUT), load_truth(truth, LAYOUT), truth)
 
 
 @pytest.mark.parametrize("load", [load_predictions, load_truth])
