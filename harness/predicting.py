@@ -111,13 +111,17 @@ def choose_boxes(images: Images, boxes: str | None, protocol: Protocol) -> tuple
         whole = np.concatenate([np.zeros((count, 2)), images.size.astype(np.float64)], axis=1)
         return Boxes(images.id, whole, np.ones(count)), ["boxes: the whole image is one person (--boxes for others)"]
     numbers = boxes.split(",")
-    if len(numbers) == 4 and not Path(boxes).is_file():
+    if len(numbers) > 1 and not Path(boxes).is_file():
         try:
             box = np.array([float(n) for n in numbers])
         except ValueError:
-            raise UserError(f"--boxes {boxes}: expected four numbers x,y,w,h or a file of detections") from None
+            box = np.zeros(0)
+        if len(box) != 4 or not np.isfinite(box).all():
+            raise UserError(f"--boxes {boxes}: expected four numbers x,y,w,h or a file of detections")
         if box[2] <= 0 or box[3] <= 0:
             raise UserError(f"--boxes {boxes}: width and height must be positive")
+        if not ((box[:2] < images.size) & (box[:2] + box[2:] > 0)).all(axis=1).any():
+            raise UserError(f"--boxes {boxes}: outside of every image")
         return Boxes(images.id, np.tile(box, (count, 1)), np.ones(count)), [f"boxes: {boxes} in every image"]
     from harness.data.coco import read_detections
 

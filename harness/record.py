@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -130,6 +131,28 @@ def newest(records: list[tuple[Path, dict]]) -> dict[str, tuple[Path, dict]]:
     return by_row
 
 
+def evaluated_on(record: dict[str, Any]) -> tuple[Any, ...]:
+    """What identifies the images that a record or failure was evaluated on: data set, split, range, content."""
+    data = record.get("data", {}).get("eval") or {}
+    return (data.get("dataset"), data.get("split"), tuple(data.get("range") or ()),
+            (record.get("hashes") or {}).get("evaluate"))
+
+
+def of_one_data_set(records: list[tuple[Path, dict]]) -> tuple[list[tuple[Path, dict]], list[str]]:
+    """The records on the images of the newest one (of failures only where all failed), and what others there are.
+
+    Numbers on different images in one table would look comparable.
+    """
+    measured = [data for _, data in records if data["status"] != "failed"] or [data for _, data in records]
+    if not measured:
+        return [], []
+    shown = evaluated_on(max(measured, key=lambda data: data["created"]))
+    others = Counter(evaluated_on(data) for _, data in records if evaluated_on(data) != shown)
+    return ([pair for pair in records if evaluated_on(pair[1]) == shown],
+            [f"{count} record(s) on other images are not shown: {' '.join(map(str, on[:2]))}"
+             for on, count in others.items()])
+
+
 def now() -> str:
     """The time in UTC, ISO 8601, to microseconds (records are ordered by it)."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
@@ -187,5 +210,7 @@ def write_failure(folder: RowFolder, job: Job, error: str) -> None:
     write_json(folder.failure, {
         "schema": SCHEMA, "key": job.key, "table": job.table, "profile": job.profile, "row": job.row,
         "title": job.title, "status": "failed", "error": error, "log": str(folder.log), "created": now(),
-        "model": {"name": job.model}, "notes": list(job.notes),
+        "model": {"name": job.model}, "notes": list(job.notes), "hashes": job.hashes,
+        "data": {"eval": {"dataset": job.evaluate.dataset, "split": job.evaluate.split,
+                          "range": [job.evaluate.first, job.evaluate.last]}},
     })

@@ -48,7 +48,7 @@ Others are compared where both sides state them."""
 
 TITLES = {**CORE, "score.offset": "offset of x and y", "data.range": "range of images",
           "data.fingerprint": "content of the data", "data.people": "people", "machine.processor": "processor",
-          "weights.init": "initial weights", "code.commit": "commit", "code.hash": "code"}
+          "weights.init": "initial weights", "code.commit": "commit", "code.hash": "code, the network's included"}
 """Titles of these and others; what has none goes by its dotted name."""
 
 VALUES = {

@@ -67,17 +67,52 @@ def of_published(row: PublishedRow) -> Subject:
         "data.dataset": row.dataset, "data.split": row.split, "data.images": row.images,
         "data.annotations": row.annotations, "train.data": row.trained_on, "model": row.method,
         "score.hand": "mean",  # of every published number here, see results/published/README.md
-        **row.protocol,
+        **(training := published_training(row.id)), **row.protocol,
     }
     if row.input:
         settings["crop.height"], settings["crop.width"] = row.input
     notes = [f"{row.source.citation} ({row.where or row.method})", *row.gaps]
+    if training:
+        notes.append("settings of training and crop as the table that prints it gives them, with their sources")
     if row.paradigm != "top-down" or row.multi_scale:
         notes.append(f"paradigm {row.paradigm}" + (", several scales" if row.multi_scale else ""))
     notes += [f"{cell} looks misprinted" for cell in row.doubtful]
     metrics: Metrics = {part: dict(values) for part, values in row.metrics.items()}
     stated = {name: value for name, value in settings.items() if value not in (NOT_STATED, "not clear")}
     return Subject(PUBLISHED, row.id, stated, metrics, None, tuple(notes))
+
+
+def published_training(name: str) -> dict[str, Any]:
+    """Crop, augmentation, target and training of the published protocol, where a table's own line is this number.
+
+    By dotted name, as `record_settings`; empty for numbers that no table prints, or whose row states no protocol.
+    """
+    from harness.protocol import make_protocol, merge
+    from harness.registry import names, spec_data
+
+    for table_name in names("tables"):
+        try:
+            table = spec_data("tables", table_name)
+        except UserError:  # a plug-in's, which is broken
+            continue
+        for row in table["rows"]:
+            if row.get("protocol") and (row.get("published") or [None])[0] == name:
+                protocol = make_protocol(merge(table.get("protocol", {}), row["protocol"]), f"table {table_name}")
+                return flat(protocol.model_dump(mode="json"), ("crop", "augment", "target", "train"),
+                            protocol.train.processes)
+    return {}
+
+
+NO_SETTINGS = ("train.workers", "train.max_broken_images", "train.evaluate_every", "train.processes")
+"""Say how a training is done, not what it is; the batch of all processes counts."""
+
+
+def flat(protocol: Mapping[str, Any], sections: tuple[str, ...], processes: int) -> dict[str, Any]:
+    """Sections of a protocol by dotted name, with the people of all processes a step."""
+    settings = {f"{section}.{name}": value for section in sections for name, value in protocol.get(section, {}).items()}
+    if "train" in sections:
+        settings["train.people_a_step"] = settings.pop("train.batch_size") * processes
+    return {name: value for name, value in settings.items() if name not in NO_SETTINGS}
 
 
 def of_file(path: Path, gt: Path | None, layout_name: str | None, score_key: str) -> Subject:
@@ -115,8 +150,7 @@ def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record's settings by dotted name; those of a training only where the run trained."""
     evaluated, trained = record["data"]["eval"], record["data"].get("train")
     sections = ("crop", "test", *(("augment", "target", "train") if trained else ()))
-    settings = {f"{section}.{name}": value for section in sections
-                for name, value in record["protocol"].get(section, {}).items()}
+    settings = flat(record["protocol"], sections, (record.get("training") or {}).get("processes") or 1)
     settings |= {
         "data.dataset": evaluated["dataset"], "data.split": evaluated["split"].removesuffix("2017"),
         "data.images": evaluated["images"], "data.people": evaluated["people"], "data.range": evaluated["range"],
@@ -131,8 +165,6 @@ def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:
         "score.offset": 0.0, "score.mode": "strict",
     }
     if trained:
-        processes = (record.get("training") or {}).get("processes") or 1
-        settings["train.people_a_step"] = settings.pop("train.batch_size") * processes
         settings["train.data"] = f"{trained['dataset']} {trained['split']}"
     return {name: value for name, value in settings.items() if value is not None and value != NOT_STATED}
 

@@ -16,12 +16,12 @@ from harness.report.verdicts import MARGIN, Verdict, verdict
 
 
 def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowResult],
-                 damaged: Sequence[str] = ()) -> TableReport:
+                 damaged: Sequence[str] = (), others: Sequence[str] = ()) -> TableReport:
     """Compare every row with its published numbers.
 
     `table` and `profile` are the data of their YAML files, `rows` are shown in the order given, `damaged` are lines
-    about records that could not be read. Raises UserError for a table without name, parts, metrics or with an unknown
-    tolerance.
+    about records that could not be read, `others` about such as are not shown. Raises UserError for a table without
+    name, parts, metrics or with an unknown tolerance.
     """
     for name in ("name", "title", "parts", "metrics"):
         if not table.get(name):
@@ -31,7 +31,7 @@ def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Seq
     best = best_cells(rows, columns)
     compared = tuple(RowReport(result, _comparisons(table, profile, result, margin, trainings),
                                best.get(str(result.row["id"]), frozenset())) for result in rows)
-    return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared),
+    return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared, others),
                        tuple(damaged))
 
 

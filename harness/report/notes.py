@@ -15,8 +15,9 @@ COLUMNS = ("AP and AR are OKS-based, fractions from 0 to 1. Resolution is height
            "network alone with the flip counted as two passes.")
 
 
-def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowReport]) -> tuple[Note, ...]:
-    """Every note, those of the table first, then row by row."""
+def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[RowReport],
+              others: Sequence[str] = ()) -> tuple[Note, ...]:
+    """Every note, those of the table first, then row by row; `others` are about records that are not shown."""
     results = [row.result for row in rows]
     notes = [Note(None, "reading", COLUMNS)]
     notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
@@ -29,7 +30,8 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
             notes.append(Note(None, "reading", "Bold: not worse than the best measured value of the column beyond the "
                               f"{LEVEL:.0%} paired interval, over resamples of the images."))
     notes += _machines(results)
-    notes += _other_data(results)
+    notes += _data_sets(results)
+    notes += [Note(None, "data", text) for text in others]
     for row in rows:
         notes += _row(table, row)
     return tuple(notes)
@@ -114,14 +116,14 @@ def _data(result: RowResult, which: str) -> str:
     return f"{facts.get('dataset')} {facts.get('split')}" + (f" ({', '.join(counts)}{cut})" if counts or cut else "")
 
 
-def _other_data(results: Sequence[RowResult]) -> list[Note]:
-    """Which rows were evaluated on another data set than they were trained on."""
+def _data_sets(results: Sequence[RowResult]) -> list[Note]:
+    """What the measured rows were trained and evaluated on, those on the same data together."""
     rows: dict[str, list[str]] = {}
     for result in results:
-        sets = [(result.get("data", which) or {}).get("dataset") for which in ("train", "eval")]
-        if result.measured and None not in sets and sets[0] != sets[1]:
-            text = f"Trained on {_data(result, 'train')}, evaluated on {_data(result, 'eval')}"
-            rows.setdefault(text, []).append(str(result.row["title"]))
+        if result.measured and (result.get("data", "eval") or {}).get("dataset"):
+            trained = (result.get("data", "train") or {}).get("dataset")
+            text = (f"Trained on {_data(result, 'train')}, evaluated on " if trained else "Evaluated on ")
+            rows.setdefault(text + _data(result, "eval"), []).append(str(result.row["title"]))
     return [Note(None, "data", f"{text}: {_list(titles)}.") for text, titles in rows.items()]
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from harness.errors import UserError
 from harness.plan import Plan
 from harness.published import load_published
-from harness.record import DamagedRecord, RowFolder, all_records, newest, read_record
+from harness.record import DamagedRecord, RowFolder, all_records, newest, of_one_data_set, read_record
 from harness.registry import spec_data
 from harness.report.build import build_report, published_rows
 from harness.report.data import json_data
@@ -28,10 +28,12 @@ from harness.scoring.resample import Samples, load_samples
 def show_report(table_name: str, profile_name: str, results: Path, json_output: bool) -> list[str]:
     """Show a table from the newest record of each row; returns a line for each record that cannot be read.
 
-    Rows that are not the table's own (mmpose configurations) follow those that are.
+    All rows are of the images that the newest record of all was evaluated on. Rows that are not the table's own
+    (mmpose configurations) follow those that are.
     """
     table, profile = spec_data("tables", table_name), spec_data("profiles", profile_name)
-    records, damaged = all_records(results, table_name, profile_name)
+    everything, damaged = all_records(results, table_name, profile_name)
+    records, others = of_one_data_set(everything)
     found = newest(records)
     rows = list(table["rows"])
     known = {row["id"] for row in rows}
@@ -40,7 +42,7 @@ def show_report(table_name: str, profile_name: str, results: Path, json_output: 
     for row in rows:
         folder, record = found.get(row["id"], (None, None))
         shown.append(row_result(row, profile, folder, record, records))
-    show(build_report(table, profile, shown, damaged), results, json_output)
+    show(build_report(table, profile, shown, damaged, others), results, json_output)
     return damaged
 
 

@@ -115,6 +115,15 @@ def test_a_record_without_its_predictions_or_data_can_only_come_second(records):
         explain(open_subject(str(records[0])))
 
 
+def test_a_number_that_a_table_prints_has_the_tables_training(records):
+    found = explain(open_subject(str(records[0])), open_subject("seed_s2_tcformer_large"))
+    values = {d.setting: d.b for d in found.differences}
+    assert values["train.epochs"] == 210
+    assert values["train.people_a_step"] == 16 * 8
+    assert values["target.loss"] == "mse"
+    assert "train.epochs" not in open_subject("rtmpose_t6_sn").settings
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ("seed_s2_hrnet_w4", "seed_s2_hrnet_w48"), (".", "no record.json"), ("no/such.json", "no/such.json"),
     ("results.json", "--gt"), ("record.json", "out of memory")])

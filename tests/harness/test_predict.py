@@ -66,7 +66,9 @@ def test_boxes_as_numbers_and_as_a_file(weights, photos, tmp_path):
 @pytest.mark.parametrize(("arguments", "word"), [
     (["--weights", "none.pth"], "none.pth"),
     (["--images", "nowhere"], "nowhere"),
-    (["--boxes", "1,2,3"], "1,2,3"),
+    (["--boxes", "1,2,3"], "four numbers"),
+    (["--boxes", "1,2,nan,4"], "four numbers"),
+    (["--boxes", "5000,5000,10,10"], "outside of every image"),
     (["--boxes", "1,2,0,4"], "positive"),
     (["--model", "hrnet_w48x"], "hrnet_w48"),
     (["--model", "tcformer_small"], "hrnet_small"),

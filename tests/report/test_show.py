@@ -40,6 +40,23 @@ def test_the_newest_record_counts_failures_included(tmp_path, capsys, make, tabl
     assert str(folder) in next(row for row in data["rows"] if row["id"] == "hrnet_w48")["log"]
 
 
+def test_rows_on_different_images_never_stand_in_one_table(tmp_path, capsys, make, table):
+    hrnet, sbl = make.row(table, "hrnet_w48"), make.row(table, "sbl_res152")
+    put(tmp_path, make.stand_in(hrnet, "hrnet_small"), "hrnet_w48-a")
+    put(tmp_path, make.stand_in(sbl, "sbl_small"), "sbl_res152-a")
+    on_lsp = {"eval": {"dataset": "lsp", "split": "test", "images": 400, "people": 400, "layout": "lsp"}, "train": None}
+    put(tmp_path, make.stand_in(hrnet, data=on_lsp, created="2026-01-02T00:00:00+00:00"), "hrnet_w48-b")
+    data = shown(tmp_path, capsys)
+    assert statuses(data)["hrnet_w48"] == "stand-in"
+    assert statuses(data)["sbl_res152"] == "missing"
+    text = " ".join(shown(tmp_path, capsys, json_output=False).split())
+    assert "Evaluated on lsp test (400 images, 400 people): HRNet-w48." in text
+    assert "2 record(s) on other images are not shown: synthetic val" in text
+    failed = make.stand_in(hrnet, status="failed", created="2026-01-03T00:00:00+00:00", error="broke", metrics=None)
+    put(tmp_path, failed, "hrnet_w48-c", "failure.json")
+    assert statuses(shown(tmp_path, capsys))["hrnet_w48"] == "stand-in", "it failed on other images"
+
+
 def test_records_of_other_code_are_stale(tmp_path, capsys, make, table):
     row = make.row(table, "tcformer_large")
     put(tmp_path, make.stand_in(row, code={"hash": "0" * 64}), "tcformer_large-a")
