@@ -20,12 +20,16 @@ EPSILON = 1e-6
 
 
 def _once(make: Callable[[Any], Any]) -> property:
-    """A property made on first use and kept: `functools.cached_property` less its lock, which stops torch.compile."""
+    """A property without gradient, made on first use and kept.
+
+    Not `functools.cached_property`, whose lock stops torch.compile, as does `torch.no_grad` as a decorator.
+    """
     name = f"_{make.__name__}"
 
     def get(self: Any) -> Any:
         if not hasattr(self, name):
-            setattr(self, name, make(self))
+            with torch.no_grad():
+                setattr(self, name, make(self))
         return getattr(self, name)
 
     return property(get, doc=make.__doc__)
@@ -105,7 +109,6 @@ class Mixer:
         return _bag_sum(x, *forward)
 
     @_once
-    @torch.no_grad()
     def coefficient(self) -> Tensor:
         """Weight of every cell in its target, divided where `mean`; (B or 1, cells) fp32."""
         index = self.target.index
@@ -120,7 +123,6 @@ class Mixer:
         return weight / (totals(index, weight, self.target.count) + EPSILON).gather(1, index)
 
     @_once
-    @torch.no_grad()
     def matrix(self) -> Tensor:
         """The map as a matrix, (B or 1, target.count, source.count) fp32: the plain twin of `bags`."""
         rows, columns = self.target.count, self.source.count
