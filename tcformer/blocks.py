@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
 
+from tcformer import kernels
 from tcformer.tokens import Assignment, Size, Tokens, map_to_token, token_to_map
 
 BLOCK_EPS = 1e-6
@@ -117,8 +118,8 @@ class Attention(nn.Module):
             source, score = self._reduce(source, assignment, size, score)
         q = self.q(query).unflatten(2, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(source).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        bias = None if score is None else score.to(q.dtype).mT[:, None].expand(-1, -1, q.shape[2], -1)
-        x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        bias = None if score is None else score.to(q.dtype).mT[:, None]
+        x = kernels.attention(q, k, v, bias)
         return self.proj(x.transpose(1, 2).flatten(2))
 
     def _reduce(

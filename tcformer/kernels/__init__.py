@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `dpc_knn` | `plain`, the N x N matrix | `tiled` | `triton_clustering` |
 | `bag_sum` | `mixing.Mixer.matrix`, a dense product | `torch.nn.functional.embedding_bag` | `triton_mixing` |
+| `attention` | `plain`, the N x M logits | PyTorch's | PyTorch's |
 
 `TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and tracing, which cannot
 follow the others. Without Triton, CUDA takes the forms of the CPU.
@@ -75,6 +76,23 @@ def _dpc_knn(x: Tensor, clusters: int, k: int, added: Tensor | None) -> tuple[Te
 def _(x: Tensor, clusters: int, k: int, added: Tensor | None) -> tuple[Tensor, Tensor]:
     batch, tokens, _ = x.shape
     return x.new_empty(batch, tokens, dtype=torch.int64), x.new_empty(batch, clusters, dtype=torch.int64)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention.
+
+    Args:
+        q: queries, (B, heads, N, d).
+        k, v: keys and values, (B, heads, M, d).
+        bias: added to the logits of every key, (B, 1, 1, M), or None.
+
+    Returns:
+        (B, heads, N, d).
+    """
+    if plain_only():
+        return plain.attention(q, k, v, bias)
+    mask = None if bias is None else bias.expand(-1, -1, q.shape[2], -1)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
 def raised(x: Tensor) -> Tensor:

@@ -1,7 +1,5 @@
-"""DPC-KNN as it is defined, on the whole N x N matrix of distances: what every quicker way is checked against.
-
-Also what is exported and traced: plain operators, nothing that depends on the data.
-"""
+"""DPC-KNN and attention as they are defined, with all N x N and N x M numbers: what every quicker way is checked
+against, and what is exported and traced. Plain operators, no shape that depends on the data."""
 
 from __future__ import annotations
 
@@ -69,9 +67,20 @@ def assign(distance: Tensor, score: Tensor, clusters: int) -> tuple[Tensor, Tens
         score: (B, N).
         clusters: number of clusters K.
     """
-    centre = score.sort(dim=1, descending=True, stable=True).indices[:, :clusters]
+    if torch.compiler.is_exporting():
+        centre = score.topk(clusters, dim=1).indices  # ONNX has no stable sort, and its TopK breaks ties by index
+    else:
+        centre = score.sort(dim=1, descending=True, stable=True).indices[:, :clusters]
     # Rows of centres, not columns: the distance to an empty token is far from all, so such tokens join cluster 0.
     label = distance.gather(1, centre[:, :, None].expand(-1, -1, distance.shape[1])).min(dim=1).indices
     # A centre joins itself, also where another centre lies at distance 0.
     rank = torch.arange(clusters, device=centre.device).expand_as(centre)
     return label.scatter(1, centre, rank), centre
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Attend; arguments and result as those of `tcformer.kernels.attention`."""
+    logits = q * q.shape[3] ** -0.5 @ k.mT
+    if bias is not None:
+        logits = logits + bias
+    return logits.softmax(dim=3) @ v
