@@ -113,7 +113,11 @@ class Attention(nn.Module):
             assignment: of the source's tokens.
             size: the queries' map size.
             score: the source tokens' scores, (B, M, 1), added to the logits; None for none.
+
+        Raises:
+            ValueError: where the map is smaller than R: there would be no key.
         """
+        check_reduction(size, self.reduction)
         if self.reduction > 1:
             source, score = self._reduce(source, assignment, size, score)
         q = self.q(query).unflatten(2, (self.heads, -1)).transpose(1, 2)
@@ -133,6 +137,15 @@ class Attention(nn.Module):
         if score is not None:
             score = F.avg_pool2d(token_to_map(score, assignment, size), self.reduction).flatten(2).mT
         return source, score
+
+
+def check_reduction(size: Size, reduction: int) -> None:
+    """Raise ValueError where a map holds no patch of `reduction` a side."""
+    if min(size) < reduction:
+        raise ValueError(
+            f"a map of {size[0]} x {size[1]} has no {reduction} x {reduction} patch to make a key of: the image is "
+            f"too small (the published models need 29 pixels a side)"
+        )
 
 
 class Block(nn.Module):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tcformer.backbone import PatchEmbed
-from tcformer.blocks import Attention, Block, Mlp, TokenConv
+from tcformer.blocks import Attention, Block, Mlp, TokenConv, check_reduction
 from tcformer.heads import HeatmapHead
 from tcformer.kernels.onednn import PackedConv, PackedLinear, linear
 from tcformer.neck import Lateral
@@ -149,6 +149,7 @@ class PreparedAttention(nn.Module):
         self, query: Tensor, source: Tensor, assignment: Assignment, size: Size, score: Tensor | None, add: Tensor
     ) -> Tensor:
         """See `blocks.Attention`; `add` is added."""
+        check_reduction(size, self.plain.reduction)
         if self.plain.reduction > 1:
             source, score = self._reduce(source, assignment, size, score)
         n, m, channels = query.shape[1], source.shape[1], query.shape[2]
