@@ -47,13 +47,15 @@ def peak_scores(distance: Tensor, k: int, mask: Tensor | None = None, added: Ten
         Scores (B, N): at least 0; inf for the densest, whose distance is defined as the largest of all, so that they
         come first in any case; -1 for empty tokens, so that they come last.
     """
-    near = distance.topk(min(k, distance.shape[1]), dim=2, largest=False).values
-    density = (-near.mean(dim=2)).exp()
+    near = distance.topk(min(k, distance.shape[1]), dim=2, largest=False).values.mean(dim=2)
+    density = (-near).exp()
+    # Which token is denser is told by the distances: in even parts of a picture densities are 1 less a few roundings.
+    order = -near
     if added is not None:
-        density = density + added
+        order = density = density + added
     if mask is not None:
-        density = density * mask
-    denser = density[:, None, :] > density[:, :, None]
+        order = order.masked_fill(~mask, -torch.inf)
+    denser = order[:, None, :] > order[:, :, None]
     gap = torch.where(denser, distance, torch.inf).amin(dim=2)
     score = torch.where(gap.isinf(), torch.inf, gap.sqrt() * density)
     return score if mask is None else score.masked_fill(~mask, -1)

@@ -35,10 +35,12 @@ def dpc_knn(x: Tensor, clusters: int, k: int, added: Tensor | None = None) -> tu
 def _cluster(x: Tensor, clusters: int, k: int, added: Tensor | None) -> tuple[Tensor, Tensor]:
     points = Points(x)
     distance, neighbour = nearest(points, min(k, len(x)) - 1)
-    density = (-distance.sum(dim=1) / min(k, len(x))).exp()
+    near = distance.sum(dim=1) / min(k, len(x))
+    density = (-near).exp()
+    order = -near  # see plain.peak_scores
     if added is not None:
-        density = density + added
-    score = peak_scores(points, density, distance, neighbour)
+        order = density = density + added
+    score = peak_scores(points, density, order, distance, neighbour)
     centre = score.sort(descending=True, stable=True).indices[:clusters]
     return assign(points, centre, distance, neighbour), centre
 
@@ -124,18 +126,25 @@ def _rounds(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return torch.cat(found, dim=1), torch.cat(places, dim=1)
 
 
-def peak_scores(points: Points, density: Tensor, distance: Tensor, neighbour: Tensor) -> Tensor:
-    """Scores (N,) as in `plain.peak_scores`, from the densities (N,) and the nearest other tokens."""
-    others = torch.where(density[neighbour] > density[:, None], distance, torch.inf)
+def peak_scores(points: Points, density: Tensor, order: Tensor, distance: Tensor, neighbour: Tensor) -> Tensor:
+    """Scores (N,) as in `plain.peak_scores`.
+
+    Args:
+        points: the tokens.
+        density: (N,).
+        order: what tells which of two tokens is denser, (N,).
+        distance, neighbour: as `nearest` gives them.
+    """
+    others = torch.where(order[neighbour] > order[:, None], distance, torch.inf)
     gap = others.amin(dim=1) if others.shape[1] else torch.full_like(density, torch.inf)
-    sparse, order = density.neg().sort(stable=True)  # the densest first
-    lone = order[gap[order].isinf()]
-    denser = torch.searchsorted(sparse, density[lone].neg())  # how many tokens are denser, equals not counted
+    sparse, token = order.neg().sort(stable=True)  # the densest first
+    lone = token[gap[token].isinf()]
+    denser = torch.searchsorted(sparse, order[lone].neg())  # how many tokens are denser, equals not counted
     for begin, end in points.tiles(len(lone), len(points)):
         row, limit = lone[begin:end], denser[begin:end]
         width = int(limit[-1])
         if width:
-            tile = points.to(order[:width])(points.rows[row])
+            tile = points.to(token[:width])(points.rows[row])
             tile.masked_fill_(torch.arange(width) >= limit[:, None], torch.inf)
             gap[row] = (tile.amin(dim=1) + points.square[row]).clamp_(min=0)
     return torch.where(gap.isinf(), torch.inf, gap.sqrt() * density)
