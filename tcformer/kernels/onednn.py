@@ -37,9 +37,11 @@ class PackedLinear:
     Args:
         weight: (C', C).
         bias: (C',) or None.
+        pack: false for a layer that is called once, and quicker as it is.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None):
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, pack: bool = True):
+        self.pack = pack
         self.weight = weight.detach().contiguous()
         self.bias = None if bias is None else bias.detach().contiguous()
         self.packed: Any = None
@@ -48,7 +50,7 @@ class PackedLinear:
         """x weight^T + bias + add: (..., C) to (..., C')."""
         if self.packed is None:
             self.packed = self.weight
-            if AVAILABLE and self.weight.dtype == torch.float32:
+            if self.pack and AVAILABLE and self.weight.dtype == torch.float32:
                 rows = x.numel() // x.shape[-1]
                 self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, rows)
         return linear(x, self.packed, self.bias, add)

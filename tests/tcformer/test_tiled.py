@@ -19,27 +19,50 @@ def sizes(request):
 
 
 @st.composite
-def tokens(draw, most=300):
-    """Random tokens (N, C) in fp64, now and then with equals among them."""
-    n, channels = draw(st.integers(1, most)), draw(st.integers(1, 6))
+def pictures(draw, most=300):
+    """Random tokens (B, N, C) in fp64, now and then with equals among them."""
+    shape = draw(st.integers(1, 4)), draw(st.integers(1, most)), draw(st.integers(1, 6))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-    x = torch.randn(n, channels, generator=generator, dtype=torch.float64)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64)
     return x.round() if draw(st.booleans()) else x
 
 
 def distances(x):
-    return plain.squared_distances(x[None])[0]
+    """Of every row to its picture's tokens, (B N, N), from the definition."""
+    return plain.squared_distances(x).flatten(0, 1)
 
 
 @quick
-@given(tokens(), st.integers(0, 8))
+@given(pictures(), st.integers(0, 8))
 def test_nearest(x, others):
-    others = min(others, len(x) - 1)
+    batch, n, _ = x.shape
+    others = min(others, n - 1)
     found, neighbour = tiled.nearest(tiled.Points(x), others)
-    distance = distances(x).fill_diagonal_(torch.inf)
+    row = torch.arange(batch * n)
+    assert ((neighbour // n) == (row // n)[:, None]).all(), "of the same picture"
+    distance = distances(x)
+    distance[row, row % n] = torch.inf
     torch.testing.assert_close(found, distance.sort(dim=1).values[:, :others])
-    torch.testing.assert_close(distance.gather(1, neighbour), found)
-    assert all(len(set(row)) == others for row in neighbour.tolist()), "no token twice"
+    torch.testing.assert_close(distance.gather(1, neighbour % n), found)
+    assert all(len(set(mine)) == others for mine in neighbour.tolist()), "no token twice"
+
+
+@quick
+@given(pictures(), st.integers(1, 40), st.data())
+def test_every_row_is_in_one_tile_and_pictures_are_cut_alike(x, columns, data):
+    points = tiled.Points(x)
+    rows = len(points.x)
+    row = torch.tensor(sorted(data.draw(st.sets(st.integers(0, rows - 1)))), dtype=torch.int64)
+    tiles = list(points.tiles(columns, row))
+    assert torch.equal(torch.cat([row[:0], *(part for tile in tiles for _, part in tile)]), row)
+    for tile in tiles:
+        assert 0 < sum(len(part) for _, part in tile) <= max(16, tiled.TILE // columns)
+        assert all((part // points.tokens == picture).all() for picture, part in tile)
+    for picture in range(len(x)):
+        mine = row[row // points.tokens == picture]
+        alone = list(points.tiles(columns, mine))
+        parts = [part for tile in tiles for number, part in tile if number == picture]
+        assert [part.tolist() for part in parts] == [part.tolist() for tile in alone for _, part in tile]
 
 
 @quick
@@ -54,34 +77,39 @@ def test_smallest(rows, columns, count, seed):
 
 
 @quick
-@given(tokens(), st.integers(1, 6))
+@given(pictures(), st.integers(1, 6))
 def test_scores(x, k):
-    points, k = tiled.Points(x), min(k, len(x))
-    density = torch.randint(1, 9, (len(x),), generator=torch.Generator().manual_seed(k)) / 8.0  # many ties
-    score = tiled.peak_scores(points, density.double(), density, *tiled.nearest(points, k - 1))
-    denser = density[None, :] > density[:, None]
-    gap = torch.where(denser, distances(x), torch.inf).amin(dim=1)
-    torch.testing.assert_close(score, torch.where(gap.isinf(), torch.inf, gap.sqrt() * density), atol=1e-6, rtol=1e-6)
+    batch, n, _ = x.shape
+    points, k = tiled.Points(x), min(k, n)
+    density = torch.randint(1, 9, (batch, n), generator=torch.Generator().manual_seed(k)) / 8.0  # many ties
+    density = density.double()
+    score = tiled.peak_scores(points, density.flatten(), density.flatten(), *tiled.nearest(points, k - 1))
+    denser = density[:, None, :] > density[:, :, None]
+    gap = torch.where(denser.flatten(0, 1), distances(x), torch.inf).amin(dim=1)
+    wanted = torch.where(gap.isinf(), torch.inf, gap.sqrt() * density.flatten())
+    torch.testing.assert_close(score, wanted, atol=1e-6, rtol=1e-6)
 
 
 @quick
-@given(tokens(), st.integers(1, 6), st.data())
+@given(pictures(), st.integers(1, 6), st.data())
 def test_assignment(x, k, data):
+    batch, n, _ = x.shape
     points = tiled.Points(x)
-    clusters = data.draw(st.integers(1, len(x)))
-    centre = torch.randperm(len(x), generator=torch.Generator().manual_seed(k))[:clusters]
-    label = tiled.assign(points, centre, *tiled.nearest(points, min(k, len(x)) - 1))
-    to_centre = distances(x)[:, centre]
-    assert torch.equal(label[centre], torch.arange(clusters))
-    torch.testing.assert_close(to_centre.gather(1, label[:, None])[:, 0], to_centre.amin(dim=1))
+    clusters = data.draw(st.integers(1, n))
+    generator = torch.Generator().manual_seed(k)
+    centre = torch.stack([torch.randperm(n, generator=generator)[:clusters] for _ in x])
+    label = tiled.assign(points, centre, *tiled.nearest(points, min(k, n) - 1)).view(batch, n)
+    assert torch.equal(label.gather(1, centre), torch.arange(clusters).expand_as(centre))
+    to_centre = plain.squared_distances(x).gather(2, centre[:, None, :].expand(-1, n, -1))
+    torch.testing.assert_close(to_centre.gather(2, label[..., None])[..., 0], to_centre.amin(dim=2))
 
 
 @quick
-@given(tokens(), st.integers(1, 8), st.data())
+@given(pictures(), st.integers(1, 8), st.data())
 def test_the_whole_is_the_plain_one(x, k, data):
+    assume(min(k, x.shape[1]) != 2)  # mutual neighbours tie, and rounding decides
     x = torch.randn(x.shape, generator=torch.Generator().manual_seed(k), dtype=torch.float64)
-    assume(min(k, len(x)) != 2)  # mutual neighbours tie, and rounding decides
-    clusters = data.draw(st.integers(1, len(x)))
-    ours, theirs = tiled.dpc_knn(x[None], clusters, k), plain.dpc_knn(x[None], clusters, k)
+    clusters = data.draw(st.integers(1, x.shape[1]))
+    ours, theirs = tiled.dpc_knn(x, clusters, k), plain.dpc_knn(x, clusters, k)
     for mine, his in zip(ours, theirs, strict=True):
         assert torch.equal(mine, his)
