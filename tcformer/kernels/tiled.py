@@ -109,7 +109,9 @@ class Points:
         rows = self.rows[row].split([len(part) for _, part in tile])
         out = self.rows.new_empty(len(row), len(layers[0].weight))
         for (picture, _), mine, place in zip(tile, rows, out.split([len(mine) for mine in rows]), strict=True):
-            torch.addmm(layers[picture].bias, mine, layers[picture].weight.T, out=place)
+            bias = layers[picture].bias
+            assert bias is not None
+            torch.addmm(bias, mine, layers[picture].weight.T, out=place)
         return row, out
 
 
@@ -160,7 +162,7 @@ def smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _rounds(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """As `smallest`, by rounds of min; overwrites `values`. For a few numbers of many several times as quick as topk."""
+    """As `smallest`, by rounds of min, for few of many quicker than topk; overwrites `values`."""
     found, places = [values[:, :0]], [torch.empty(len(values), 0, dtype=torch.int64)]
     for _ in range(count):
         value, place = values.min(dim=1, keepdim=True)
