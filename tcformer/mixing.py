@@ -98,6 +98,14 @@ class Mixer:
         self.weight = weight
         self.mean = mean
         self._bags: dict[tuple[int, bool], Bags] = {}
+        self._pairs: dict[tuple[int, bool], Pairs] = {}
+        self._way = True
+
+    def opposite(self) -> Mixer:
+        """The map from target to source, with weights of its own: without `weight`, both share the sorted pairs."""
+        other = Mixer(self.target, self.source, self.weight, self.mean)
+        other._pairs, other._way = self._pairs, not self._way
+        return other
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mix features, (B, source.count, C) to (B, target.count, C)."""
@@ -135,38 +143,71 @@ class Mixer:
         """Source rows of each target or, backward, target rows of each source, for a batch of so many pictures."""
         key = (batch, forward)
         if key not in self._bags:
-            rows, bag = (self.source, self.target) if forward else (self.target, self.source)
             with torch.no_grad():
-                self._bags[key] = make_bags(rows, bag, self.coefficient, batch, merge=self.weight is None)
+                self._bags[key] = self._make_bags(batch, forward)
         return self._bags[key]
 
+    def _make_bags(self, batch: int, forward: bool) -> Bags:
+        rows, bag = (self.source, self.target) if forward else (self.target, self.source)
+        if self.weight is not None:  # cells of one pair may differ in weight: each is an entry of its own
+            key, order = sorted_cells(rows, bag, batch)
+            row, owner = _of_key(key, rows, bag)
+            weight = self.coefficient.expand(batch, -1).flatten()[order]
+            return Bags(row, weight, _offsets(owner, torch.ones_like(owner), batch * bag.count))
+        way = (batch, forward == self._way)
+        if way not in self._pairs:
+            self._pairs[way] = merged_pairs(rows, bag, batch)
+        pairs = self._pairs[way]
+        if not self.mean:
+            return Bags(pairs.row, pairs.cells, pairs.offset)
+        divisor = (self.target.size + EPSILON).expand(batch, -1).flatten()
+        return Bags(pairs.row, pairs.cells / divisor[pairs.owner if forward else pairs.row], pairs.offset)
 
-def make_bags(rows: Groups, bag: Groups, weight: Tensor, batch: int, merge: bool) -> Bags:
-    """Sort the cells into bags.
 
-    Args:
-        rows, bag: the group of each cell to be read, and the one it is added to.
-        weight: of every cell, (B or 1, cells).
-        batch: number of pictures.
-        merge: add up the weights of cells that agree in both groups: a half to a twentieth of the entries remains
-            where groups are regions. For weights that are equal within such cells: then no order of adding them
-            up matters.
-    """
+class Pairs(NamedTuple):
+    """The pairs of groups that share cells, sorted by the bag: a half to a twentieth of the cells where groups are
+    regions."""
+
+    row: Tensor
+    """Groups to be read, numbered through the batch, (B cells,) int64: the pairs, then padding."""
+    owner: Tensor
+    """Bags, numbered through the batch, (B cells,) int64."""
+    cells: Tensor
+    """Cells that the pair shares, (B cells,) fp32; 0 for padding."""
+    offset: Tensor
+    """As in `Bags`."""
+
+
+def sorted_cells(rows: Groups, bag: Groups, batch: int) -> tuple[Tensor, Tensor]:
+    """A number for the pair of groups of every cell, sorted by bag and then by row, and the cells in that order."""
     picture = torch.arange(batch, device=bag.index.device)[:, None]
     key = (bag.index + picture * bag.count) * rows.count + rows.index
     key, order = key.flatten().sort(stable=True)
+    return key, order
+
+
+def _of_key(key: Tensor, rows: Groups, bag: Groups) -> tuple[Tensor, Tensor]:
     owner = key // rows.count
-    index = key % rows.count + owner // bag.count * rows.count
-    weight = weight.expand(batch, -1).flatten()[order]
+    return key % rows.count + owner // bag.count * rows.count, owner
+
+
+def _offsets(owner: Tensor, entries: Tensor, bags: int) -> Tensor:
+    offset = entries.new_zeros(bags + 1)
+    offset[1:] = entries.new_zeros(bags).index_add_(0, owner, entries).cumsum(0)
+    return offset
+
+
+def merged_pairs(rows: Groups, bag: Groups, batch: int) -> Pairs:
+    """Sort the cells of `batch` pictures by pairs of groups, and take each pair once. Static in its shapes."""
+    key, _ = sorted_cells(rows, bag, batch)
+    row, owner = _of_key(key, rows, bag)
     first = torch.ones_like(key)
-    if merge:
-        first[1:] = key[1:] != key[:-1]
-        place = first.cumsum(0) - 1
-        index = torch.zeros_like(index).scatter_(0, place, index)
-        weight = torch.zeros_like(weight).index_add_(0, place, weight)
-    offset = first.new_zeros(batch * bag.count + 1)
-    offset[1:] = first.new_zeros(batch * bag.count).index_add_(0, owner, first).cumsum(0)
-    return Bags(index, weight, offset)
+    first[1:] = key[1:] != key[:-1]
+    offset = _offsets(owner, first, batch * bag.count)
+    place = first.cumsum(0) - 1
+    cells = key.new_zeros(key.shape, dtype=torch.float32).index_add_(0, place, first.new_ones(first.shape).float())
+    zero = torch.zeros_like(row)
+    return Pairs(zero.scatter(0, place, row), zero.scatter(0, place, owner), cells, offset)
 
 
 class _BagSum(torch.autograd.Function):

@@ -78,8 +78,8 @@ class Assignment:
         """Transfer between these tokens and a map, made once for each size and direction."""
         key = (size, to_map)
         if key not in self._mixers:
-            token, pixel = self.token, self.grid.pixels(size)
-            self._mixers[key] = Mixer(token, pixel) if to_map else Mixer(pixel, token)
+            forth = Mixer(self.token, self.grid.pixels(size))
+            self._mixers[size, True], self._mixers[size, False] = forth, forth.opposite()
         return self._mixers[key]
 
 
