@@ -23,8 +23,6 @@ def command(
     rounds: int = typer.Option(20, help="rounds; every row is timed once in each", min=1),
     parts: bool = typer.Option(False, "--parts", help="also time the model's convolutions and linear layers alone "
                                                       "(CPU, fp32)"),
-    memory: bool = typer.Option(False, "--memory", help="also learn the peak memory of a fresh process for each row "
-                                                        "(CPU; on CUDA it is always given)"),
     against: str | None = typer.Option(None, help="commit of this repository whose TCFormer is timed, too"),
     suite: str | None = typer.Option(None, help="measure a named suite in place of MODEL: speed"),
     only: str | None = typer.Option(None, help="of the suite, only these groups, comma-separated"),
@@ -53,7 +51,7 @@ def command(
         what = "training" if train else "clustering" if clustering else "inference"
         settings, subjects = make(Request(
             models=models, inputs=inputs, batch=batch, precision=precision, mode=mode, what=what, device=device,
-            threads=threads, images=images, rounds=rounds, layers=parts, memory=memory, against=against))
+            threads=threads, images=images, rounds=rounds, layers=parts, against=against))
         profiled.run(subjects, settings, json_output, Path(out) if out else None)
         return
     if suite is not None:

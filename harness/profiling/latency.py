@@ -35,6 +35,18 @@ CAPTURE_WARM_UP = 3
 """Passes before a CUDA graph is captured, in which libraries choose their algorithms and allocate."""
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How far a subject's heat maps are from those of an earlier row: the same network, weights and images."""
+
+    to: int
+    """That row."""
+    largest: float
+    """Largest absolute difference."""
+    value: float
+    """Largest absolute value of that row's heat maps."""
+
+
 @dataclass
 class Latency:
     """What was measured of a subject."""
@@ -51,11 +63,11 @@ class Latency:
     """Milliseconds of each call, by round."""
     warm_up: WarmUp | None = None
     peak_bytes: int | None = None
-    """On CUDA the allocator's peak from building the model to the end of its warm-up, above what other subjects held
-    (clustering: of the features and the clustering alone); on CPU the peak resident size of a fresh process, where
-    asked for."""
+    """From building the model to the end of its warm-up: on CUDA the allocator's peak (clustering: of the features and
+    the clustering alone); on CPU the peak resident size of the subject's own process (clustering: not known)."""
     before_bytes: int | None = None
     """On CPU: of `peak_bytes`, the process with torch before it built the model."""
+    difference: Difference | None = None
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -154,9 +166,6 @@ class Runner:
     def __init__(self, subject: Subject, crops: np.ndarray, device: str, weights: Path | None = None) -> None:
         self.subject, self.device = subject, device
         self.notes: list[str] = []
-        self.held_bytes = torch.cuda.memory_allocated() if device == "cuda" else 0
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
         with _memory_in_words(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             self._prepare(crops, weights)
@@ -194,8 +203,9 @@ class Runner:
     def _forget_model(self) -> None:
         """Where the model only made the features: its memory is not the subject's."""
         del self.model, self.images
-        release()
+        gc.collect()
         if self.device == "cuda":
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
     def output(self) -> Tensor:
@@ -225,10 +235,6 @@ class Runner:
         torch.cuda.synchronize()
         return [before.elapsed_time(after) for before, after in itertools.pairwise(marks)]
 
-    def allocator_peak(self) -> int | None:
-        """On CUDA, bytes of the allocator's peak since this subject was built, less what others held; else None."""
-        return torch.cuda.max_memory_allocated() - self.held_bytes if self.device == "cuda" else None
-
     def check_finite(self) -> None:
         """Note an output with values that are not finite, such as heat maps after an fp16 overflow."""
         output = self.output()
@@ -251,10 +257,3 @@ def _memory_in_words() -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
             raise
         raise OutOfMemory(str(error).partition("\n")[0] or "out of memory") from None
-
-
-def release() -> None:
-    """Give memory of subjects that are gone back to the device."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -30,9 +30,9 @@ def _head(suite: Suite, facts: dict[str, Fact]) -> Iterator[str]:
     yield f"# {suite.title}"
     yield ""
     yield f"Written by `{command(suite)}`, which measures what the machine can;"
-    yield "the records of all machines are in `results/speed/`. Rows of one table were timed in one process, in turn,"
-    yield "round by round; those of another commit in a process of their own, in the same rounds. Ratios to the first"
-    yield "row are medians of per-round ratios, with quartiles."
+    yield "the records of all machines are in `results/speed/`. Rows of one table were timed in turn, round by"
+    yield "round, each in a process of its own. Ratios to the first row are medians of per-round ratios, with"
+    yield "quartiles."
     yield ""
     yield f"Published milliseconds: {first.source.citation} at {first.source.revision}. {first.conditions}"
 

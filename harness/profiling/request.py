@@ -37,7 +37,6 @@ class Request:
     images: str | None = None
     rounds: int = 20
     layers: bool = False
-    memory: bool = False
     against: str | None = None
 
 
@@ -64,4 +63,4 @@ def settings(request: Request, device: str) -> Settings:
     """How to measure."""
     return Settings(device=device, threads=request.threads or usable_cores(),
                     images=Path(request.images) if request.images else None, rounds=request.rounds,
-                    layers=request.layers, memory=request.memory)
+                    layers=request.layers)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from harness.errors import UserError
 from harness.hardware import machine
 from harness.profiling import latency, pictures, steps
-from harness.profiling.latency import Latency, Runner
-from harness.profiling.layers import Layers
+from harness.profiling.latency import Difference, Latency
 from harness.profiling.revision import extract
 from harness.profiling.rounds import Block, OutOfMemory, alternate, warm_up
-from harness.profiling.subjects import Settings, Size, Subject
+from harness.profiling.subjects import Settings, Subject
 from harness.profiling.timings import ratio, samples_needed
 from harness.profiling.worker import Worker
 from harness.record import now, provenance
@@ -27,8 +25,6 @@ from harness.record import now, provenance
 SCHEMA = 1
 """Of the records written here."""
 PERCENTILES = (90, 99)
-MEMORY_PASSES = 2
-"""Passes of a fresh process whose peak memory is asked for: the second may need more than the first."""
 
 Tell = Callable[[str], None]
 
@@ -43,14 +39,13 @@ class _Timed:
 
 
 class Session:
-    """Makes subjects ready, one after the other, and times them together."""
+    """Makes subjects ready, one after the other, each in a process of its own, and times them in turn."""
 
-    def __init__(self, settings: Settings, tell: Tell) -> None:
-        self.settings, self.tell = settings, tell
+    def __init__(self, settings: Settings, tell: Tell, start: Callable[..., Any] = Worker) -> None:
+        """`start(title, device, threads, folder)` is a context manager whose `ask` answers as a Worker's."""
+        self.settings, self.tell, self.start = settings, tell, start
         self.stack = contextlib.ExitStack()
-        self.workers: dict[str, Worker] = {}
-        self.last: Any = None
-        """The runner built last."""
+        self.timed: list[_Timed] = []
 
     def measure(self, subjects: list[Subject]) -> tuple[list[Latency], list[Latency]]:
         """The subjects' times, and those of the layers of the plain models among them."""
@@ -59,133 +54,106 @@ class Session:
             self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-profile-")))
             found: list[Latency] = []
             layers: list[Latency] = []
-            timed: list[_Timed] = []
             for subject in subjects:
-                self.tell(f"warming up {subject.title}")
-                found.append(self._prepare(subject, timed, layers))
-            samples, lost = alternate([t.block for t in timed], [t.calls for t in timed], self.settings.rounds,
+                found.append(self._ready(subject))
+                self._compare(found)
+                kind = (subject.what, subject.precision, subject.mode, subject.revision)
+                if self.settings.layers and kind == ("inference", "fp32", "plain", None):
+                    layers.append(self._ready(subject, layers=True))
+            samples, lost = alternate([t.block for t in self.timed], [t.calls for t in self.timed],
+                                      self.settings.rounds,
                                       lambda done: self.tell(f"round {done + 1} of {self.settings.rounds}"))
-            for i, one in enumerate(timed):
-                one.latency.rounds = samples[i]
+            for i, timed in enumerate(self.timed):
+                timed.latency.rounds = samples[i]
                 if i in lost:
-                    one.latency.status, one.latency.rounds = "out of memory", []
-            timed.clear()
-            del self.last
-            latency.release()
-            if self.settings.memory and self.settings.device == "cpu":
-                for result in found:
-                    self._fresh_peak(result)
+                    timed.latency.status, timed.latency.rounds = "out of memory", []
         return found, layers
 
-    def _latency(self, subject: Subject) -> Latency:
-        return Latency(subject, "measured", self.settings.device, self.settings.threads)
-
-    def _prepare(self, subject: Subject, timed: list[_Timed], layers: list[Latency]) -> Latency:
+    def _ready(self, subject: Subject, layers: bool = False) -> Latency:
         """Build and warm up a subject; it takes its place in the rounds unless it is out of memory."""
-        result = self._latency(subject)
-        try:
-            (self._other if subject.revision else self._own)(subject, result, timed)
-            self._layers(subject, timed, layers)
-        except OutOfMemory as error:
-            result.status = "out of memory"
-            result.notes.append(f"beside the rows before it: {error}")
-            latency.release()
+        settings = self.settings
+        title = subject.title + (f" of {subject.revision[:7]}" if subject.revision else "")
+        self.tell(f"warming up {title}")
+        result = Latency(subject, "measured", settings.device, settings.threads)
+        with contextlib.ExitStack() as stack:  # ends the process where the subject does not get ready
+            worker = stack.enter_context(
+                self.start(title, settings.device, settings.threads, self._package(subject.revision)))
+            try:
+                self._warm(worker, result, layers)
+            except OutOfMemory as error:
+                result.status = "out of memory"
+                result.notes.append(str(error))
+            else:
+                self.stack.push(stack.pop_all())
         return result
 
-    def _own(self, subject: Subject, result: Latency, timed: list[_Timed]) -> None:
-        """A subject in this process."""
-        try:
-            runner = Runner(subject, np.load(self._crops(subject.input, subject.batch)), self.settings.device)
-            runner.check_finite()
-        except ValueError as error:  # the network refuses the input
-            raise UserError(f"{subject.title}: {error}") from error
-        result.path, result.notes = runner.path, runner.notes
-        result.warm_up = warm_up(runner.block)
-        result.peak_bytes = runner.allocator_peak()
-        timed.append(_Timed(runner.block, result.warm_up.calls, result))
-        self.last = runner
-
-    def _layers(self, subject: Subject, timed: list[_Timed], layers: list[Latency]) -> None:
-        """The layers of the plain model that was built last, once for each model and work, where asked for."""
-        kind = (subject.what, subject.precision, subject.mode, subject.revision)
-        if not self.settings.layers or kind != ("inference", "fp32", "plain", None):
-            return
-        alone = self._latency(subject)
-        block = Layers(self.last).block
-        alone.warm_up = warm_up(block)
-        timed.append(_Timed(block, alone.warm_up.calls, alone))
-        layers.append(alone)
-
-    def _other(self, subject: Subject, result: Latency, timed: list[_Timed]) -> None:
-        """A subject in the process of another revision, with our initial weights, and how far it is from ours."""
-        assert subject.revision is not None
-        worker = self._worker(subject.revision)
-        crops, weights = self._crops(subject.input, subject.batch), self._weights(subject.model)
-        ready = worker.prepare(subject, crops, weights)
-        number = ready["number"]
+    def _warm(self, worker: Any, result: Latency, layers: bool) -> None:
+        subject = result.subject
+        # Of clustering on the CPU no memory is known: its process has to make the features first, in more memory.
+        known = not layers and (subject.what != "clustering" or self.settings.device == "cuda")
+        if self.settings.device == "cpu" and known:
+            result.before_bytes = worker.ask(do="peak")
+        weights = str(self._weights(subject.model)) if subject.revision else None
+        ready = worker.ask(do="prepare", subject=asdict(subject), crops=str(self._crops(subject)), weights=weights,
+                           layers=layers)
         result.path, result.notes = ready["path"], ready["notes"]
-        if subject.what == "inference":
-            file = self.folder / "output.npy"
-            worker.ask(do="output", number=number, file=str(file))
-            ours = Runner(replace(subject, revision=None), np.load(crops), self.settings.device, weights).output()
-            difference = float(np.abs(np.load(file) - ours.float().cpu().numpy()).max())
-            largest = float(ours.abs().max())
-            result.notes.append(f"its heat maps and ours differ by at most {difference:.1e}; the largest value is "
-                                f"{largest:.1e}")
 
         def block(calls: int) -> list[float]:
-            return worker.ask(do="block", number=number, calls=calls)
+            return worker.ask(do="block", calls=calls)
 
         result.warm_up = warm_up(block)
-        result.peak_bytes = worker.ask(do="allocator_peak", number=number)
-        timed.append(_Timed(block, result.warm_up.calls, result))
+        result.peak_bytes = worker.ask(do="peak") if known else None
+        if subject.what == "inference" and not layers:
+            worker.ask(do="output", file=str(self._output(result)))
+        self.timed.append(_Timed(block, result.warm_up.calls, result))
 
-    def _worker(self, commit: str) -> Worker:
-        if commit not in self.workers:
-            folder = self.folder / commit
-            extract(commit, folder)
-            self.workers[commit] = self.stack.enter_context(
-                Worker(f"TCFormer of {commit[:7]}", self.settings.device, self.settings.threads, folder))
-        return self.workers[commit]
-
-    def _fresh_peak(self, result: Latency) -> None:
-        """Fill in the peak memory of a process that does nothing but a few calls of this subject."""
-        subject = result.subject
-        if subject.what == "clustering":  # its process would have to make the features first, in more memory
+    def _compare(self, found: list[Latency]) -> None:
+        """Say how far the last subject's heat maps are from those of the first of the same network and work."""
+        last = found[-1]
+        same = [i for i, one in enumerate(found) if one.status == "measured" and one.subject.what == "inference"
+                and (one.subject.model, one.subject.group) == (last.subject.model, last.subject.group)]
+        if last.status != "measured" or not same or found[same[0]] is last:
             return
-        self.tell(f"peak memory of {subject.title}")
-        folder = self.folder / subject.revision if subject.revision else None
-        with Worker(f"memory of {subject.title}", "cpu", self.settings.threads, folder) as worker:
-            result.before_bytes = worker.ask(do="resident_peak")
-            try:
-                ready = worker.prepare(subject, self._crops(subject.input, subject.batch))
-                worker.ask(do="block", number=ready["number"], calls=MEMORY_PASSES)
-                result.peak_bytes = worker.ask(do="resident_peak")
-            except OutOfMemory as error:
-                result.notes.append(f"in a fresh process: {error}")
+        first, maps = np.load(self._output(found[same[0]])), np.load(self._output(last))
+        difference = float(np.abs(first - maps).max())
+        if np.isfinite(difference):
+            last.difference = Difference(same[0], difference, float(np.abs(first).max()))
 
-    def _crops(self, size: Size, batch: int) -> Path:
+    def _output(self, result: Latency) -> Path:
+        return self.folder / f"output-{id(result)}.npy"
+
+    def _package(self, commit: str | None) -> Path | None:
+        """A folder with the TCFormer package of a commit, made once."""
+        if commit is None:
+            return None
+        folder = self.folder / commit
+        if not folder.exists():
+            extract(commit, folder)
+        return folder
+
+    def _crops(self, subject: Subject) -> Path:
         """A file of crops, made once."""
-        file = self.folder / f"crops-{size[0]}x{size[1]}-{batch}.npy"
+        file = self.folder / f"crops-{subject.input[0]}x{subject.input[1]}-{subject.batch}.npy"
         if not file.exists():
-            np.save(file, pictures.crops(self.settings.images, batch, *size))
+            np.save(file, pictures.crops(self.settings.images, subject.batch, *subject.input))
         return file
 
     def _weights(self, model: str) -> Path:
-        """A file of initial weights, made once."""
+        """A file of initial weights, made once: code of other revisions may draw others."""
         file = self.folder / f"{model}.pth"
         if not file.exists():
             torch.save(latency.initial_model(model).state_dict(), file)
         return file
 
 
-def measure(subjects: list[Subject], settings: Settings, tell: Tell = lambda text: None) -> dict[str, Any]:
+def measure(subjects: list[Subject], settings: Settings, tell: Tell = lambda text: None,
+            start: Callable[..., Any] = Worker) -> dict[str, Any]:
     """Measure and return a record: machine, versions, settings, a row for each subject with all samples.
 
     Raises UserError for images that cannot be read, for an input that a network refuses, and for another revision
     whose code fails.
     """
-    found, layers = Session(settings, tell).measure(subjects)
+    found, layers = Session(settings, tell, start).measure(subjects)
     firsts: dict[tuple[Any, ...], int] = {}
     for i, one in enumerate(found):
         if one.status == "measured":
@@ -208,7 +176,8 @@ def row(one: Latency, found: list[Latency], first: int | None) -> dict[str, Any]
         **_times(one),
         "images_per_second": one.images_per_second,
         "ratio": None if first is None else {"to": first, **_ratio(one, found[first])},
-        "peak_bytes": one.peak_bytes, "before_bytes": one.before_bytes, "notes": one.notes,
+        "peak_bytes": one.peak_bytes, "before_bytes": one.before_bytes,
+        "difference": asdict(one.difference) if one.difference else None, "notes": one.notes,
         "samples_ms": one.rounds,
     }
 

@@ -61,8 +61,6 @@ class Settings:
     rounds: int = 20
     layers: bool = False
     """Time each plain model's convolutions and linear layers alone, too (CPU)."""
-    memory: bool = False
-    """Learn the peak memory of a fresh process for each subject (CPU)."""
 
 
 def parse_sizes(text: str) -> list[Size]:

@@ -27,7 +27,6 @@ class Group:
     threads: int | None = None
     against: str | None = None
     layers: bool = False
-    memory: bool = False
     published: str | None = None
     """The id of a row in `results/published/facts/speed.yaml`."""
     aim: str = ""
@@ -96,8 +95,7 @@ def run_group(group: Group, threads: int | None, rounds: int, images: str | None
     if group.against is not None:
         subjects = with_revision(subjects, resolve(group.against))
     settings = Settings(device=group.device, threads=threads or group.threads or usable_cores(),
-                        images=Path(images) if images else None, rounds=rounds, layers=group.layers,
-                        memory=group.memory)
+                        images=Path(images) if images else None, rounds=rounds, layers=group.layers)
     return measure(subjects, settings, tell)
 
 

@@ -83,13 +83,16 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     for row in rows:
         if row["warm_up"] and not row["warm_up"]["stable"]:
             yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
+        if row["difference"]:
+            yield (f"{title(row)}: heat maps differ by at most {row['difference']['largest']:.1e} from those of "
+                   f"{title(rows[row['difference']['to']])}, which reach {row['difference']['value']:.1e}")
         yield from (f"{title(row)}: {note}" for note in row["notes"])
     settings = record["settings"]
     if any(row["what"] == "training" for row in rows):
         yield f"a training step is {settings['training_step']}"
     if any(row["before_bytes"] is not None for row in rows):
         before = max(row["before_bytes"] or 0 for row in rows) / 2**30
-        yield f"peak memory is that of a fresh process; up to {before:.2f} GiB of it is Python, torch and timm"
+        yield f"peak memory is that of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
     yield (f"Median of single calls in {settings['rounds']} rounds that alternate between the rows; ratios are medians "
            "of per-round ratios, with quartiles.")
     yield machine_line(record)

@@ -1,14 +1,16 @@
-"""A process of its own for subjects: with the TCFormer package of another revision, or to learn its peak memory.
+"""A process of its own for each subject, its TCFormer package perhaps of another revision.
 
 `python -m harness.profiling.worker` reads requests as JSON lines from standard input and answers each with one line;
-`Worker` is the other end. A long-lived worker alternates with the process that asked, block by block.
+`Worker` is the other end. Workers live through all rounds, and one at a time works. In one process subjects would not
+be alike: beside another one's tensors the same forward pass on a CPU took 12 % longer, from what that leaves of the
+heap; and the peak memory of each could not be told.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,10 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Worker:
-    """The asking end. `folder` holds a package `tcformer` to be used in place of ours; None for ours.
-
-    Raises UserError, naming `title`, where the process ends before its time or its code fails.
-    """
+    """The asking end. `folder` holds a package `tcformer` to be used in place of ours; None for ours."""
 
     def __init__(self, title: str, device: str, threads: int, folder: Path | None = None) -> None:
         self.title = title
@@ -40,7 +39,11 @@ class Worker:
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
 
     def ask(self, **request: Any) -> Any:
-        """The answer to a request. Raises OutOfMemory where the worker had too little of it."""
+        """The answer to a request.
+
+        Raises OutOfMemory where the worker had too little of it, and UserError, naming `title`, where its code fails
+        or it ends before its time.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -50,6 +53,8 @@ class Worker:
             pass  # it has ended; why, the lines below find out
         line = self.process.stdout.readline()
         if not line:
+            if self.process.wait() == -signal.SIGKILL:
+                raise OutOfMemory("its process was killed, as the kernel does where memory runs out")
             raise UserError(f"{self.title}: its process ended: {self._last_words()}")
         answer = json.loads(line)
         if "out_of_memory" in answer:
@@ -57,11 +62,6 @@ class Worker:
         if "error" in answer:
             raise UserError(f"{self.title}: {answer['error']}")
         return answer["value"]
-
-    def prepare(self, subject: Subject, crops: Path, weights: Path | None = None) -> dict[str, Any]:
-        """Make a subject ready; its number, path and notes."""
-        values = dataclasses.asdict(dataclasses.replace(subject, revision=None))
-        return self.ask(do="prepare", subject=values, crops=str(crops), weights=str(weights) if weights else None)
 
     def _last_words(self) -> str:
         status = self.process.wait()
@@ -80,40 +80,47 @@ class Worker:
 
 
 class Server:
-    """The answering end."""
+    """The answering end: makes one subject ready and works on it."""
 
     def __init__(self, device: str) -> None:
         self.device = device
-        self.runners: list[Any] = []
+        self.runner: Any = None
+        self.timed: Any = None
 
-    def prepare(self, subject: dict[str, Any], crops: str, weights: str | None) -> dict[str, Any]:
-        """A runner for a subject."""
+    def prepare(self, subject: dict[str, Any], crops: str, weights: str | None, layers: bool) -> dict[str, Any]:
+        """Make a subject ready, or the layers of its model alone; the path taken, and notes.
+
+        `crops` is a file of (batch, H, W, 3) uint8, `weights` one of a state dict.
+        """
         import numpy as np
 
         from harness.profiling.latency import Runner
+        from harness.profiling.layers import Layers
 
         values = {**subject, "input": tuple(subject["input"])}
         runner = Runner(Subject(**values), np.load(crops), self.device, Path(weights) if weights else None)
-        self.runners.append(runner)
-        return {"number": len(self.runners) - 1, "path": runner.path, "notes": runner.notes}
+        runner.check_finite()
+        self.runner = runner
+        self.timed = Layers(runner) if layers else runner
+        return {"path": runner.path, "notes": runner.notes}
 
-    def block(self, number: int, calls: int) -> list[float]:
+    def block(self, calls: int) -> list[float]:
         """Milliseconds of each call."""
-        return self.runners[number].block(calls)
+        return self.timed.block(calls)
 
-    def output(self, number: int, file: str) -> None:
+    def output(self, file: str) -> None:
         """Write what one call gives, as float32."""
         import numpy as np
 
-        np.save(file, self.runners[number].output().float().cpu().numpy())
+        np.save(file, self.runner.output().float().cpu().numpy())
 
-    def allocator_peak(self, number: int) -> int | None:
-        """See `Runner.allocator_peak`."""
-        return self.runners[number].allocator_peak()
+    def peak(self) -> int:
+        """Bytes: on CUDA the allocator's peak, on CPU the peak resident size of the process."""
+        if self.device == "cpu":
+            return resident_peak()
+        import torch
 
-    def resident_peak(self) -> int:
-        """The most memory this process has held, bytes."""
-        return resident_peak()
+        return torch.cuda.max_memory_allocated()
 
 
 def resident_peak() -> int:
@@ -142,7 +149,9 @@ def serve(device: str, threads: int, folder: Path, requests: IO[str], answers: I
             answer = {"value": getattr(server, request.pop("do"))(**request)}
         except OutOfMemory as error:
             answer = {"out_of_memory": str(error)}
-        except Exception as error:  # the other end says it to the user
+        except (UserError, ValueError) as error:  # such as a network that refuses the input
+            answer = {"error": str(error)}
+        except Exception as error:  # a mistake of the code there
             answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -1,6 +1,8 @@
-"""Records without measuring."""
+"""Records without measuring, and measuring without other processes."""
 
 import pytest
+
+from harness.profiling.worker import Server
 
 
 def row(model="tcformer", median=10.0, **changes):
@@ -10,7 +12,7 @@ def row(model="tcformer", median=10.0, **changes):
             "p99_ms": None, "samples": 20, "samples_needed": {"p90_ms": 100, "p99_ms": 1000},
             "warm_up": {"blocks": 3, "stable": True, "calls": 2}, "images_per_second": 1e3 / median,
             "ratio": {"to": 0, "median": 1.0, "low": 1.0, "high": 1.0, "rounds": 10}, "peak_bytes": None,
-            "before_bytes": None, "notes": [], "samples_ms": [], **changes}
+            "before_bytes": None, "difference": None, "notes": [], "samples_ms": [], **changes}
 
 
 def record(rows, layers=(), device="cpu", gpu=None):
@@ -31,3 +33,25 @@ def make_row():
 @pytest.fixture
 def make_record():
     return record
+
+
+class Local:
+    """A Worker in this process."""
+
+    def __init__(self, title, device, threads, folder):
+        assert folder is None
+        self.server = Server(device)
+
+    def ask(self, do, **request):
+        return getattr(self.server, do)(**request)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.server = None
+
+
+@pytest.fixture
+def local():
+    return Local
