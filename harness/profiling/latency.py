@@ -111,7 +111,9 @@ class Captured(nn.Module):
 
     def _capture(self, images: Tensor) -> None:
         self.images = images.to(self.dtype, memory_format=torch.channels_last, copy=True)
-        with torch.backends.cudnn.flags(benchmark=True, allow_tf32=torch.backends.cudnn.allow_tf32):
+        before = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = True  # choose the convolutions' algorithms by trying
+        try:
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
@@ -121,6 +123,8 @@ class Captured(nn.Module):
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 self.maps = self.model(self.images)
+        finally:
+            torch.backends.cudnn.benchmark = before
         self.graph = graph
 
 

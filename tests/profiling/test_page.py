@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cli import profiled
 from harness.errors import UserError
 from harness.files import write_json
 from harness.profiling import suite as suites
@@ -121,6 +122,25 @@ def test_words_of_a_record(make_record, make_row):
                                              (None, "-")])
 def test_three_digits(value, text):
     assert significant(value) == text
+
+
+def test_a_suite_keeps_what_it_measured_when_a_group_fails(speed, make_record, make_row, tmp_path, monkeypatch, capsys):
+    def run_group(group, threads, rounds, images, tell):
+        if group.id == "base_cpu_1":
+            raise UserError("that commit is gone")
+        return make_record([make_row("tcformer_large", median=7.0)])
+
+    monkeypatch.setattr(suites, "cuda_device_count", lambda: 0)
+    monkeypatch.setattr(suites, "run_group", run_group)
+    with pytest.raises(UserError, match=r"1 group\(s\) of suite speed failed: base_cpu_1"):
+        profiled.run_suite("speed", None, "auto", None, 5, None, tmp_path, json_output=False)
+    shown = capsys.readouterr()
+    assert "base_cpu_1: failed: that commit is gone" in shown.err
+    assert "large_inference_16: not measured: needs a CUDA device" in shown.err
+    assert "tcformer_large" in shown.out
+    (found,) = read_records(tmp_path)
+    assert list(found["groups"]) == ["large_cpu_1"]
+    assert "not measured: has not been run yet" in page_text(speed, [found])
 
 
 def test_the_command_writes_a_page_without_measuring(tmp_path):

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from harness.cli import app
 from harness.errors import UserError
 from harness.profiling import revision
 from harness.profiling.request import Request, make
@@ -88,7 +89,13 @@ def test_a_revision_that_cannot_be_had(tmp_path):
     (["--suite", "speed", "--out", "x"], "--records"),
 ])
 def test_what_the_command_refuses(arguments, word):
-    assert_user_error(harness("profile", *arguments), word)
+    with pytest.raises(UserError) as error:
+        app(["profile", *arguments], standalone_mode=False)
+    assert word in str(error.value)
+
+
+def test_a_refusal_is_one_line():
+    assert_user_error(harness("profile", "tcformer_smal"), "tcformer_small")
 
 
 def test_a_request_is_checked_before_anything_heavy_is_imported():

@@ -1,17 +1,20 @@
 """Processes of their own: another TCFormer package, and peak memory."""
 
 import dataclasses
+import io
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from harness.errors import UserError
 from harness.profiling import latency, pictures
 from harness.profiling.rounds import OutOfMemory
 from harness.profiling.subjects import Subject
-from harness.profiling.worker import Worker
+from harness.profiling.worker import Worker, serve
 from tests.helpers import ROOT, harness
 
 SUBJECT = Subject("tcformer_small", (64, 64))
@@ -31,15 +34,13 @@ def other(tmp_path):
     return tmp_path / "other"
 
 
-def prepare(worker, crops, weights=None, subject=SUBJECT):
-    return worker.ask(do="prepare", subject=dataclasses.asdict(subject), crops=str(crops), weights=weights,
+def prepare(worker, crops, weights=None):
+    return worker.ask(do="prepare", subject=dataclasses.asdict(SUBJECT), crops=str(crops), weights=weights,
                       layers=False)
 
 
 def test_the_other_package_is_what_runs(other, crops, tmp_path):
     """Its heat maps are shifted by one: code of the other folder, with weights of ours."""
-    import torch
-
     heads = other / "tcformer" / "heads.py"
     text = heads.read_text()
     assert "return maps.unflatten(2, image.shape[2:])" in text
@@ -77,14 +78,17 @@ def test_a_killed_process_is_out_of_memory(crops, other):
         prepare(worker, crops)
 
 
-def test_an_input_that_a_network_refuses(crops):
+def test_an_input_that_a_network_refuses_is_an_answer(tmp_path):
     subject = Subject("hrnet_small", (64, 48))
-    np.save(crops, pictures.crops(None, 1, *subject.input))
-    with Worker(subject.title, "cpu", 1) as worker, \
-            pytest.raises(UserError, match=r"^hrnet_small 64x48.*: input size 48x64.*multiples of 32"):
-        prepare(worker, crops, subject=subject)
+    np.save(tmp_path / "crops.npy", pictures.crops(None, 1, *subject.input))
+    request = {"do": "prepare", "subject": dataclasses.asdict(subject), "crops": str(tmp_path / "crops.npy"),
+               "weights": None, "layers": False}
+    answers = io.StringIO()
+    serve("cpu", torch.get_num_threads(), ROOT, io.StringIO(json.dumps(request) + "\n"), answers)
+    assert re.match("input size 48x64.*multiples of 32", json.loads(answers.getvalue())["error"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_the_command_against_a_commit(tmp_path):
     done = harness("profile", "tcformer_small", "--input", "64x64", "--mode", "plain", "--against", "HEAD", "--rounds",
