@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from timm.layers import DropPath
 from torch import Tensor, nn
 
+from tcformer import kernels
 from tcformer.tokens import Assignment, Size, Tokens, map_to_token, token_to_map
 
 BLOCK_EPS = 1e-6
@@ -112,13 +113,17 @@ class Attention(nn.Module):
             assignment: of the source's tokens.
             size: the queries' map size.
             score: the source tokens' scores, (B, M, 1), added to the logits; None for none.
+
+        Raises:
+            ValueError: where the map is smaller than R: there would be no key.
         """
+        check_reduction(size, self.reduction)
         if self.reduction > 1:
             source, score = self._reduce(source, assignment, size, score)
         q = self.q(query).unflatten(2, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(source).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        bias = None if score is None else score.to(q.dtype).mT[:, None].expand(-1, -1, q.shape[2], -1)
-        x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        bias = None if score is None else score.to(q.dtype).mT[:, None]
+        x = kernels.attention(q, k, v, bias)
         return self.proj(x.transpose(1, 2).flatten(2))
 
     def _reduce(
@@ -132,6 +137,15 @@ class Attention(nn.Module):
         if score is not None:
             score = F.avg_pool2d(token_to_map(score, assignment, size), self.reduction).flatten(2).mT
         return source, score
+
+
+def check_reduction(size: Size, reduction: int) -> None:
+    """Raise ValueError where a map holds no patch of `reduction` a side."""
+    if min(size) < reduction:
+        raise ValueError(
+            f"a map of {size[0]} x {size[1]} has no {reduction} x {reduction} patch to make a key of: the image is "
+            f"too small (the published models need 29 pixels a side)"
+        )
 
 
 class Block(nn.Module):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tcformer.blocks import TokenConv
 from tcformer.clustering import NEIGHBOURS, Clusters, dpc_knn
+from tcformer.kernels import raised
 from tcformer.mixing import EPSILON, Groups, Mixer
 from tcformer.tokens import Tokens
 
@@ -50,7 +51,7 @@ class CTM(nn.Module):
         score = self.score(x)
         clusters = self.cluster(x)
         groups = Groups(clusters.label, clusters.centre.shape[1])
-        merged, share = merge_features(x, groups, score.exp())
+        merged, share = merge_features(x, groups, raised(score).exp())
         return Tokens(merged, before.assignment.merged(groups, share), before.size), before, score
 
     def cluster(self, x: Tensor) -> Clusters:
@@ -65,13 +66,13 @@ def merge_features(x: Tensor, clusters: Groups, weight: Tensor) -> tuple[Tensor,
     Args:
         x: features, (B, N, C).
         clusters: cluster of every token, index (B, N).
-        weight: of every token, above 0, (B, N, 1); the gradient reaches it.
+        weight: of every token, above 0, (B, N, 1), not in half precision; the gradient reaches it.
 
     Returns:
         Features of the clusters, (B, K, C), and each token's share in its cluster, (B, N), without gradient.
     """
     add = Mixer(Groups.cells(x.shape[1], x.device), clusters, mean=False)
     total = add(weight) + EPSILON
-    merged = add(x * weight) / total
+    merged = (add(raised(x) * weight) / total).to(x.dtype)
     share = weight[..., 0].detach() / total[..., 0].detach().gather(1, clusters.index)
     return merged, share

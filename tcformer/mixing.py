@@ -7,29 +7,29 @@ over its cells, of the features of the source groups that hold those cells.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from tcformer import kernels
 
 EPSILON = 1e-6
 """Added to every mean's divisor (authors' repository)."""
 
-DENSE_PER_CELL = 12
-"""A transfer is a dense matrix where that has at most so many entries per cell, else sums over bags of cells.
-
-Measured on CPU; a matrix product does about thirteen multiply-adds in the time of one indexed one."""
-
 
 def _once(make: Callable[[Any], Any]) -> property:
-    """A property made on first use and kept: `functools.cached_property` less its lock, which stops torch.compile."""
+    """A property without gradient, made on first use and kept.
+
+    Not `functools.cached_property`, whose lock stops torch.compile, as does `torch.no_grad` as a decorator.
+    """
     name = f"_{make.__name__}"
 
     def get(self: Any) -> Any:
         if not hasattr(self, name):
-            setattr(self, name, make(self))
+            with torch.no_grad():
+                setattr(self, name, make(self))
         return getattr(self, name)
 
     return property(get, doc=make.__doc__)
@@ -56,25 +56,26 @@ class Groups:
 
     @_once
     def size(self) -> Tensor:
-        """Cells in each group, (B, count) int64."""
-        return _totals(self.index, torch.ones_like(self.index), self.count)
-
-    @_once
-    def order(self) -> Tensor:
-        """The cells sorted by group, (B, cells) int64."""
-        return self.index if self.identity else self.index.argsort(dim=1, stable=True)
-
-    @_once
-    def start(self) -> Tensor:
-        """Where each group begins in `order`, (B, count) int64."""
-        return self.size.cumsum(dim=1) - self.size
+        """Cells in each group, (B, count) fp32."""
+        return totals(self.index, torch.ones_like(self.index, dtype=torch.float32), self.count)
 
 
-def _totals(index: Tensor, values: Tensor, count: int) -> Tensor:
+def totals(index: Tensor, values: Tensor, count: int) -> Tensor:
     """Sum of the values of each index, in the order of the cells: (B, cells) twice to (B, count)."""
     batch = len(index)
     flat = (index + count * torch.arange(batch, device=index.device)[:, None]).flatten()
     return values.new_zeros(batch * count).index_add_(0, flat, values.flatten()).view(batch, count)
+
+
+class Bags(NamedTuple):
+    """Which rows to add up, with which weight, for each of a batch's B T targets."""
+
+    row: Tensor
+    """Row numbers, counted through the whole batch, (L,) int64; L = B cells, whatever is used of it."""
+    weight: Tensor
+    """(L,) fp32."""
+    offset: Tensor
+    """Bag i is the entries offset[i] to offset[i + 1] - 1, (B T + 1,) int64; what comes after the last is padding."""
 
 
 class Mixer:
@@ -96,25 +97,18 @@ class Mixer:
         self.target = target
         self.weight = weight
         self.mean = mean
-        self.dense = source.count * target.count <= DENSE_PER_CELL * source.index.shape[1]
-        self._bags: dict[tuple[int, bool], tuple[Tensor, Tensor, Tensor]] = {}
+        self._bags: dict[tuple[int, bool], Bags] = {}
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mix features, (B, source.count, C) to (B, target.count, C)."""
-        if self.dense:
+        if kernels.plain_only():
             return self.matrix.to(x.dtype) @ x
-        bags = self.bags(len(x), forward=True)
+        forward = self.bags(len(x), True)
         if torch.is_grad_enabled():
-            return _BagSum.apply(x, *bags, *self.bags(len(x), forward=False))
-        return _bag_sum(x, *bags)  # also the only way that torch.jit's tracer, hence fvcore, can follow
+            return _BagSum.apply(x, *forward, *self.bags(len(x), False))
+        return _bag_sum(x, *forward)
 
     @_once
-    def batch(self) -> int:
-        """B, or 1 where neither the groups nor the weights differ between pictures."""
-        return max(len(self.source.index), len(self.target.index), 1 if self.weight is None else len(self.weight))
-
-    @_once
-    @torch.no_grad()
     def coefficient(self) -> Tensor:
         """Weight of every cell in its target, divided where `mean`; (B or 1, cells) fp32."""
         index = self.target.index
@@ -126,35 +120,53 @@ class Mixer:
             return self.weight
         batch = max(len(index), len(self.weight))
         index, weight = index.expand(batch, -1), self.weight.expand(batch, -1)
-        return weight / (_totals(index, weight, self.target.count) + EPSILON).gather(1, index)
+        return weight / (totals(index, weight, self.target.count) + EPSILON).gather(1, index)
 
     @_once
-    @torch.no_grad()
     def matrix(self) -> Tensor:
-        """The map as a matrix, (B or 1, target.count, source.count) fp32."""
-        batch, rows, columns = self.batch, self.target.count, self.source.count
-        place = (self.target.index * columns + self.source.index).expand(batch, -1)
-        return _totals(place, self.coefficient.expand(batch, -1), rows * columns).view(batch, rows, columns)
+        """The map as a matrix, (B or 1, target.count, source.count) fp32: the plain twin of `bags`."""
+        rows, columns = self.target.count, self.source.count
+        place = self.target.index * columns + self.source.index
+        batch = max(len(place), len(self.coefficient))
+        place, weight = place.expand(batch, -1), self.coefficient.expand(batch, -1)
+        return totals(place, weight, rows * columns).view(batch, rows, columns)
 
-    def bags(self, batch: int, forward: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows to add up for each target (or, backward, for each source): row numbers, weights, bag starts.
-
-        Rows are numbered through the whole batch of `batch` pictures.
-        """
+    def bags(self, batch: int, forward: bool) -> Bags:
+        """Source rows of each target or, backward, target rows of each source, for a batch of so many pictures."""
         key = (batch, forward)
         if key not in self._bags:
-            self._bags[key] = self._make_bags(batch, forward)
+            rows, bag = (self.source, self.target) if forward else (self.target, self.source)
+            with torch.no_grad():
+                self._bags[key] = make_bags(rows, bag, self.coefficient, batch, merge=self.weight is None)
         return self._bags[key]
 
-    @torch.no_grad()
-    def _make_bags(self, batch: int, forward: bool) -> tuple[Tensor, Tensor, Tensor]:
-        rows, bag = (self.source, self.target) if forward else (self.target, self.source)
-        picture = torch.arange(batch, device=rows.index.device)[:, None]
-        order = bag.order.expand(batch, -1)
-        index = rows.index.expand(batch, -1).gather(1, order) + picture * rows.count
-        weight = self.coefficient.expand(batch, -1).gather(1, order)
-        start = bag.start + picture * rows.index.shape[1]
-        return index.flatten(), weight.flatten(), start.flatten()
+
+def make_bags(rows: Groups, bag: Groups, weight: Tensor, batch: int, merge: bool) -> Bags:
+    """Sort the cells into bags.
+
+    Args:
+        rows, bag: the group of each cell to be read, and the one it is added to.
+        weight: of every cell, (B or 1, cells).
+        batch: number of pictures.
+        merge: add up the weights of cells that agree in both groups: a half to a twentieth of the entries remains
+            where groups are regions. For weights that are equal within such cells: then no order of adding them
+            up matters.
+    """
+    picture = torch.arange(batch, device=bag.index.device)[:, None]
+    key = (bag.index + picture * bag.count) * rows.count + rows.index
+    key, order = key.flatten().sort(stable=True)
+    owner = key // rows.count
+    index = key % rows.count + owner // bag.count * rows.count
+    weight = weight.expand(batch, -1).flatten()[order]
+    first = torch.ones_like(key)
+    if merge:
+        first[1:] = key[1:] != key[:-1]
+        place = first.cumsum(0) - 1
+        index = torch.zeros_like(index).scatter_(0, place, index)
+        weight = torch.zeros_like(weight).index_add_(0, place, weight)
+    offset = first.new_zeros(batch * bag.count + 1)
+    offset[1:] = first.new_zeros(batch * bag.count).index_add_(0, owner, first).cumsum(0)
+    return Bags(index, weight, offset)
 
 
 class _BagSum(torch.autograd.Function):
@@ -174,9 +186,7 @@ class _BagSum(torch.autograd.Function):
         return _bag_sum(grad, *ctx.saved_tensors), *[None] * 6
 
 
-def _bag_sum(x: Tensor, index: Tensor, weight: Tensor, start: Tensor) -> Tensor:
+def _bag_sum(x: Tensor, index: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
     """(B, S, C) to (B, T, C), for B T bags of the B S rows."""
-    batch, _, channels = x.shape
-    rows = x.reshape(-1, channels).contiguous()
-    out = F.embedding_bag(index, rows, start, mode="sum", per_sample_weights=weight.to(x.dtype))
-    return out.view(batch, -1, channels)
+    rows = x.reshape(-1, x.shape[2]).contiguous()
+    return kernels.bag_sum(rows, index, weight, offset).view(len(x), -1, x.shape[2])

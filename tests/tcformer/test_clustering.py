@@ -3,10 +3,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcformer import clustering
-from tcformer.clustering import dpc_knn, peak_scores, squared_distances
+from tcformer import kernels
+from tcformer.clustering import dpc_knn
+from tcformer.kernels import plain
 
 quick = settings(max_examples=40, deadline=None)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["auto", "off"])
+def form(request):
+    """Every test here holds for the plain kernels and for the quick ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(kernels.VARIABLE, request.param)
+        yield
 
 
 @st.composite
@@ -89,16 +98,6 @@ def test_moving_all_tokens_changes_nothing(picture, by):
 
 
 @quick
-@given(pictures(), st.sampled_from([0.5, 2.0, 3.0]))
-def test_scaling_changes_densities_only(picture, factor):
-    """Labels may change with the scale, as density is not linear in it; with fixed centres they may not."""
-    x, clusters = picture
-    score = torch.rand(x.shape[:2], generator=torch.Generator().manual_seed(0))
-    plain, scaled = (clustering.gather_clusters(squared_distances(f * x), score, clusters) for f in (1, factor))
-    assert torch.equal(plain.label, scaled.label)
-
-
-@quick
 @given(pictures(least=4), st.data())
 def test_empty_tokens_are_never_centres(picture, data):
     x, _ = picture
@@ -143,49 +142,69 @@ def test_as_many_clusters_as_tokens():
     assert len(dpc_knn(torch.randn(1, 40, 4), 40).label.unique()) == 40
 
 
-@pytest.mark.parametrize("tokens", [1, 2, 7, 33, 64, 100])
-@pytest.mark.parametrize("k", [1, 3, 5])
-def test_nearest_leaves_distances_as_they_were(tokens, k):
-    distance = squared_distances(torch.randn(2, tokens, 3))
-    kept = distance.clone()
-    near = clustering._nearest(distance, min(k, tokens))
-    assert torch.equal(distance, kept)
-    assert torch.equal(near.sort(dim=2).values, kept.sort(dim=2).values[:, :, : min(k, tokens)])
+def test_equal_distances_go_to_the_lower_index():
+    x = torch.tensor([[[-1.0], [1.0], [0.0], [0.0]]])
+    label, centre = dpc_knn(x, 3, k=1)  # every density is 1: all are the densest, and come in their order
+    assert centre.tolist() == [[0, 1, 2]]
+    assert label.tolist() == [[0, 1, 2, 2]]
 
 
-def test_gap_counts_strictly_denser_tokens_only():
-    distance = squared_distances(torch.randn(1, 30, 2))
-    density = torch.rand(1, 30).mul(8).floor().add(1) / 8  # many ties
-    denser = density[:, None, :] > density[:, :, None]
-    expected = torch.where(denser, distance, torch.inf).amin(dim=2)
-    densest = density == density.max()
-    assert torch.equal(clustering._gap(distance, density)[~densest], expected[~densest])
-
-
-def test_groups_of_pictures_do_not_change_clusters(monkeypatch):
-    x = torch.randn(5, 40, 8, dtype=torch.float64)
-    whole = dpc_knn(x, 10)
-    monkeypatch.setitem(clustering.CHUNK, "cpu", 1)
-    assert torch.equal(dpc_knn(x, 10).label, whole.label)
+@quick
+@given(pictures(least=2))
+def test_a_picture_alone_is_bit_equal_to_the_same_in_a_batch(picture):
+    x, clusters = picture
+    x = x.float()
+    together = dpc_knn(x, clusters)
+    for b, tokens in enumerate(x):
+        alone = dpc_knn(tokens[None], clusters)
+        assert torch.equal(alone.label[0], together.label[b])
+        assert torch.equal(alone.centre[0], together.centre[b])
 
 
 def test_noise_is_off_by_default_and_comes_from_the_generator():
-    distance = squared_distances(torch.randn(1, 30, 4))
-    quiet = peak_scores(distance, 5)
-    assert torch.equal(quiet, peak_scores(distance, 5))
+    x = torch.randn(1, 60, 4)
+    quiet = dpc_knn(x, 15).label
+    assert torch.equal(quiet, dpc_knn(x, 15).label)
 
     def noisy(seed):
-        return peak_scores(distance, 5, noise=0.1, generator=torch.Generator().manual_seed(seed))
+        return dpc_knn(x, 15, noise=0.5, generator=torch.Generator().manual_seed(seed)).label
 
     assert torch.equal(noisy(0), noisy(0))
     assert not torch.equal(noisy(0), noisy(1))
     assert not torch.equal(noisy(0), quiet)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_features_that_are_not_finite_give_clusters_all_the_same(value):
+    x = torch.randn(2, 70, 4)
+    x[0, 3] = value
+    label, centre = dpc_knn(x, 9)
+    assert ((label >= 0) & (label < 9)).all()
+    assert ((centre >= 0) & (centre < 70)).all()
+    assert torch.equal(label[1], dpc_knn(x[1:], 9).label[0]), "the other picture is not touched"
+
+
+def test_scores_count_strictly_denser_tokens_only():
+    distance = plain.squared_distances(torch.randn(1, 30, 2))
+    density = (-distance.topk(5, dim=2, largest=False).values.mean(dim=2)).exp()
+    added = density.mul(8).round().add(1).div(8) - density  # many ties
+    score = plain.peak_scores(distance, 5, added=added)
+    for i in range(30):
+        denser = (density + added)[0] > (density + added)[0, i]
+        wanted = distance[0, i, denser].min().sqrt() * (density + added)[0, i] if denser.any() else torch.inf
+        assert score[0, i].item() == pytest.approx(float(wanted))
+
+
 def test_half_precision_is_raised():
     x = torch.randn(1, 60, 16).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(dpc_knn(x, 15).label, dpc_knn(x.float(), 15).label)
+
+
+def test_another_value_of_the_switch_is_refused(monkeypatch):
+    monkeypatch.setenv(kernels.VARIABLE, "fast")
+    with pytest.raises(ValueError, match=r"TCFORMER_KERNELS='fast'.*auto, off"):
+        dpc_knn(torch.randn(1, 10, 4), 3)
 
 
 @pytest.mark.parametrize(("clusters", "k"), [(0, 5), (11, 5), (3, 0)])

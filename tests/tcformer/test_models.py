@@ -68,7 +68,10 @@ def test_tokens_of_each_stage(small):
         assert len(tokens.index.unique()) == tokens.x.shape[1]
 
 
-@pytest.mark.parametrize(("size", "heat_map"), [((64, 48), (16, 12)), ((100, 76), (25, 19)), ((65, 35), (17, 9))])
+SIZES = [((64, 48), (16, 12)), ((100, 76), (25, 19)), ((65, 35), (17, 9)), ((32, 32), (8, 8))]
+
+
+@pytest.mark.parametrize(("size", "heat_map"), SIZES)
 def test_heat_maps_of_any_input_size(small, size, heat_map):
     out = small(torch.randn(2, 3, *size))
     assert out.shape == (2, 17, *heat_map)
@@ -88,6 +91,54 @@ def test_pictures_of_a_batch_do_not_touch_each_other(small):
         together = small(images)
         for image, out in zip(images, together, strict=True):
             torch.testing.assert_close(small(image[None])[0], out)
+
+
+@pytest.mark.parametrize("size", [(256, 192), (100, 76)])
+def test_alone_against_batched(size, match):
+    """Features move by 1e-6 with the batch, as products are summed in another order; tokens and maps hardly do."""
+    torch.manual_seed(0)
+    model = build_pose_model("tcformer_light").eval()
+    images = torch.randn(4, 3, *size)
+    with torch.inference_mode():
+        together = model.backbone(images)
+        maps = model.keypoint_head(model.neck.finest(together))
+        for b, image in enumerate(images):
+            for whole, alone in zip(together, model.backbone(image[None]), strict=True):
+                match(alone.index, whole.index[b : b + 1])
+            assert (model(image[None])[0] - maps[b]).abs().max() <= 1e-4 * maps.abs().max()
+
+
+def test_a_single_token(small):
+    """32 x 32 pixels are 64 cells, and at last one token; more neighbours than tokens are all of them."""
+    stages = small.backbone(torch.randn(2, 3, 32, 32))
+    assert [t.x.shape[1] for t in stages] == [64, 16, 4, 1]
+    assert (stages[3].index == 0).all()
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("side", [1, 16, 28])
+def test_images_that_leave_no_key_are_refused(small, side, prepared):
+    model = tcformer.compile(small, path="prepared") if prepared else small
+    with pytest.raises(ValueError, match=rf"{-(-side // 4)} x 16 has no 8 x 8 patch.*29 pixels"):
+        model(torch.randn(1, 3, side, 64))
+
+
+def test_the_smallest_image(small):
+    assert small(torch.randn(1, 3, 29, 29)).shape == (1, 17, 8, 8)
+
+
+def test_fp16_that_overflows_shows(small):
+    """Numbers beyond fp16's 65504 become NaN in the maps of that picture; tokens stay defined."""
+    small.half().eval()
+    images = torch.randn(2, 3, 64, 48).half()
+    images[0] *= 3e4
+    with torch.inference_mode():
+        stages = small.backbone(images)
+        maps = small(images)
+    for tokens in stages:
+        assert ((tokens.index >= 0) & (tokens.index < tokens.x.shape[1])).all()
+    assert not maps[0].isfinite().all()
+    assert maps[1].isfinite().all()
 
 
 def test_equal_runs_are_bit_equal(small, deterministic):

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcformer import build_pose_model, mixing
+from tcformer import build_pose_model, kernels
 from tcformer.ctm import CTM, merge_features
 from tcformer.mixing import EPSILON, Groups, Mixer
 from tcformer.tokens import Assignment, Grid, Tokens, map_to_token, token_to_map, token_to_token
@@ -71,18 +71,27 @@ def plain_mix(x, source, target, weight):
     return out / total
 
 
-@pytest.mark.parametrize("dense", [True, False])
+@pytest.fixture(params=["auto", "off"], scope="module")
+def form(request):
+    """The quick form of the transfers, and the plain one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(kernels.VARIABLE, request.param)
+        yield
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.usefixtures("form")
 @quick
 @given(assignments(), st.integers(0, 1000))
-def test_mixer_and_its_gradient(dense, drawn, seed):
+def test_mixer_and_its_gradient(weighted, drawn, seed):
     assignment, size = drawn
     torch.manual_seed(seed)
     pixels = assignment.grid.pixels(size)
     for source, target in ((assignment.token, pixels), (pixels, assignment.token)):
         x = torch.randn(2, source.count, 3, requires_grad=True)
-        mixer = Mixer(source, target, assignment.weight)
-        mixer.dense = dense
-        ours, theirs = mixer(x), plain_mix(x, source, target, assignment.weight)
+        mixer = Mixer(source, target, assignment.weight if weighted else None)
+        theirs = plain_mix(x, source, target, assignment.weight if weighted else torch.ones_like(assignment.weight))
+        ours = mixer(x)
         torch.testing.assert_close(ours, theirs)
         upstream = torch.randn_like(ours)
         (mine,) = torch.autograd.grad(ours, x, upstream)
@@ -90,12 +99,28 @@ def test_mixer_and_its_gradient(dense, drawn, seed):
         torch.testing.assert_close(mine, his)
 
 
-@pytest.mark.parametrize("dense", [True, False])
-def test_groups_without_cells_get_zero(dense):
+@quick
+@given(assignments())
+def test_cells_of_one_pair_of_groups_are_one_entry(drawn):
+    assignment, size = drawn
+    pixels, token = assignment.grid.pixels(size), assignment.token
+    bags = Mixer(token, pixels).bags(2, True)
+    pixel = pixels.index[0].tolist()
+    pairs = {(b, p, t) for b, row in enumerate(token.index.tolist()) for p, t in zip(pixel, row, strict=True)}
+    assert bags.offset[-1] == len(pairs)
+    found = set()
+    for bag in range(2 * pixels.count):
+        for entry in range(bags.offset[bag], bags.offset[bag + 1]):
+            picture, row = divmod(int(bags.row[entry]), token.count)
+            assert picture == bag // pixels.count
+            found.add((picture, bag % pixels.count, row))
+    assert found == pairs
+
+
+@pytest.mark.usefixtures("form")
+def test_groups_without_cells_get_zero():
     source, target = Groups.cells(4, CPU), Groups(torch.tensor([[0, 0, 2, 2]]), 4)
-    mixer = Mixer(source, target)
-    mixer.dense = dense
-    out = mixer(torch.ones(2, 4, 1))
+    out = Mixer(source, target)(torch.ones(2, 4, 1))
     torch.testing.assert_close(out[..., 0], torch.tensor([[1.0, 0, 1, 0]]).expand(2, -1))
 
 
@@ -132,12 +157,16 @@ def test_shares_add_up_to_one_in_every_token():
     torch.testing.assert_close(total, torch.ones(2, 9), rtol=1e-4, atol=1e-4)
 
 
-def test_dense_and_bag_transfers_agree_in_a_model(monkeypatch):
+def test_plain_and_quick_kernels_agree_in_a_model(monkeypatch):
     model = build_pose_model("tcformer_light", 5, widths=(8, 8, 16, 16), neck_channels=8, neck_heads=2).eval()
-    image = torch.randn(1, 3, 64, 48)
-    with torch.no_grad():
-        wanted = [t.x for t in model.backbone(image)]
-        for limit in (0, 10**9):
-            monkeypatch.setattr(mixing, "DENSE_PER_CELL", limit)
-            for found, x in zip(model.backbone(image), wanted, strict=True):
-                torch.testing.assert_close(found.x, x, rtol=1e-4, atol=1e-4)
+    image = torch.randn(2, 3, 64, 48)
+    gradients, maps = [], []
+    for value in ("auto", "off"):
+        monkeypatch.setenv(kernels.VARIABLE, value)
+        model.zero_grad()
+        maps.append(model(image))
+        maps[-1].square().mean().backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    torch.testing.assert_close(maps[0], maps[1], rtol=1e-4, atol=1e-5)
+    for quick_one, plain_one in zip(*gradients, strict=True):
+        torch.testing.assert_close(quick_one, plain_one, rtol=1e-3, atol=1e-6)

@@ -1,0 +1,119 @@
+"""The parts of TCFormer that decide its speed, each in a plain form and in quicker ones chosen by device.
+
+| function | plain | CPU | CUDA |
+|---|---|---|---|
+| `dpc_knn` | `plain`, the N x N matrix | `tiled` | `triton_clustering` |
+| `bag_sum` | `mixing.Mixer.matrix`, a dense product | `torch.nn.functional.embedding_bag` | `triton_mixing` |
+| `attention` | `plain`, the N x M logits | PyTorch's | PyTorch's |
+
+`TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and tracing, which cannot
+follow the others. Without Triton, CUDA takes the forms of the CPU.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tcformer.kernels import plain, tiled
+
+VARIABLE = "TCFORMER_KERNELS"
+"""The environment's switch: `off`, or `auto` (the default). Read at every call."""
+
+
+def plain_only() -> bool:
+    """Whether only plain operators may be used: asked for, or needed as the model is traced or exported.
+
+    Raises:
+        ValueError: for another value of the variable.
+    """
+    if torch.jit.is_tracing() or torch.compiler.is_exporting():
+        return True
+    value = os.environ.get(VARIABLE, "auto")
+    if value not in ("auto", "off"):
+        raise ValueError(f"{VARIABLE}='{value}' in the environment (choices: auto, off)")
+    return value == "off"
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether Triton is installed."""
+    return importlib.util.find_spec("triton") is not None
+
+
+def dpc_knn(
+    x: Tensor, clusters: int, k: int, mask: Tensor | None = None, added: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cluster each picture's tokens; see `tcformer.clustering.dpc_knn`.
+
+    Args:
+        x: features, (B, N, C).
+        clusters: number of clusters K.
+        k: neighbours of the density, the token itself among them.
+        mask: true for real tokens, (B, N), or None.
+        added: added to the densities, (B, N) fp32, or None.
+
+    Returns:
+        Cluster of every token, (B, N) int64, and token at the centre of every cluster, (B, K) int64. Ties go to the
+        lower index: of tokens with equal scores the earlier comes first, of centres at equal distance the first.
+    """
+    if plain_only() or mask is not None:
+        return plain.dpc_knn(raised(x), clusters, k, mask, added)
+    return _dpc_knn(x, clusters, k, added)
+
+
+@torch.library.custom_op("tcformer::dpc_knn", mutates_args=())
+def _dpc_knn(x: Tensor, clusters: int, k: int, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    return tiled.dpc_knn(raised(x), clusters, k, added)
+
+
+@_dpc_knn.register_fake
+def _(x: Tensor, clusters: int, k: int, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    batch, tokens, _ = x.shape
+    return x.new_empty(batch, tokens, dtype=torch.int64), x.new_empty(batch, clusters, dtype=torch.int64)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention.
+
+    Args:
+        q: queries, (B, heads, N, d).
+        k, v: keys and values, (B, heads, M, d).
+        bias: added to the logits of every key, (B, 1, 1, M), or None.
+
+    Returns:
+        (B, heads, N, d).
+    """
+    if plain_only():
+        return plain.attention(q, k, v, bias)
+    mask = None if bias is None else bias.expand(-1, -1, q.shape[2], -1)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def raised(x: Tensor) -> Tensor:
+    """Half precision raised to fp32; double stays."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def bag_sum(rows: Tensor, index: Tensor, weight: Tensor, offset: Tensor) -> Tensor:
+    """Weighted sums of rows.
+
+    Args:
+        rows: (R, C).
+        index: numbers of rows, (L,) int64.
+        weight: (L,) fp32.
+        offset: bag i is the entries offset[i] to offset[i + 1] - 1, (bags + 1,) int64; the rest is ignored.
+
+    Returns:
+        (bags, C), zero for empty bags.
+    """
+    table = rows if rows.dtype == torch.float64 else rows.float()
+    found = F.embedding_bag(
+        index, table, offset, mode="sum", per_sample_weights=weight.to(table.dtype), include_last_offset=True
+    )
+    return found.to(rows.dtype)
