@@ -13,8 +13,8 @@ def command(
     inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of the network's input, pixels"),
     batch: str = typer.Option("1", help="images in a batch: 1,16"),
     precision: str = typer.Option("fp32", help="fp32, tf32, bf16, fp16; several separated by commas"),
-    mode: str | None = typer.Option(None, help="plain: as built; fast: compiled, captured or packed; plain,fast is "
-                                               "the default for inference"),
+    mode: str | None = typer.Option(None, help="plain: as built; fast: compiled, captured or packed; inference has "
+                                               "both by default, training plain"),
     train: bool = typer.Option(False, "--train", help="time a training step instead of inference"),
     clustering: bool = typer.Option(False, "--clustering", help="time DPC-KNN of the first merge alone"),
     device: str = typer.Option("auto", help="auto, cpu or cuda"),

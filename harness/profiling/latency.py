@@ -41,6 +41,8 @@ class Difference:
 
     to: int
     """That row."""
+    median: float
+    """Median absolute difference. Where a few tokens join other clusters, only some of the heat maps' values move."""
     largest: float
     """Largest absolute difference."""
     value: float
@@ -174,7 +176,8 @@ class Runner:
             warnings.simplefilter("always", UserWarning)
             self._prepare(crops, weights)
         if subject.mode == "fast":
-            self.notes += [str(warning.message) for warning in caught if warning.category is UserWarning]
+            self.notes += dict.fromkeys(str(warning.message).partition("\n")[0] for warning in caught
+                                        if warning.category is UserWarning)
 
     def _prepare(self, crops: np.ndarray, weights: Path | None) -> None:
         subject = self.subject
@@ -192,14 +195,16 @@ class Runner:
         self.autocast = subject.mode == "plain" and subject.what == "inference"
         with steps.precision(subject.precision, self.device, autocast=False):
             if subject.what == "training":
-                self.call = steps.training(self.model, images, subject.precision)
+                self.call = steps.training(self.model, images, subject.precision, compiled=subject.mode == "fast")
+                self.path = "compiled" if subject.mode == "fast" else "plain"
             elif subject.what == "clustering":
                 self.call = steps.clustering(self.model, images, subject.precision)
                 self._forget_model()
             elif subject.mode == "fast":
                 network = fast(self.model, steps.DTYPES[subject.precision])
-                self.path = str(network.path)
                 self.call = steps.inference(network, images)
+                self.call()  # what a TCFormer could be made into is decided here
+                self.path = str(network.path)
                 del self.model
             else:
                 self.call = steps.inference(self.model, images)

@@ -115,9 +115,10 @@ class Session:
         if last.status != "measured" or not same or found[same[0]] is last:
             return
         first, maps = np.load(self._output(found[same[0]])), np.load(self._output(last))
-        difference = float(np.abs(first - maps).max())
-        if np.isfinite(difference):
-            last.difference = Difference(same[0], difference, float(np.abs(first).max()))
+        difference = np.abs(first - maps)
+        if np.isfinite(difference).all():
+            last.difference = Difference(same[0], float(np.median(difference)), float(difference.max()),
+                                         float(np.abs(first).max()))
 
     def _output(self, result: Latency) -> Path:
         return self.folder / f"output-{id(result)}.npy"

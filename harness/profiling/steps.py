@@ -45,8 +45,11 @@ def inference(network: nn.Module, images: Tensor) -> Call:
     return call
 
 
-def training(model: nn.Module, images: Tensor, precision_name: str) -> Call:
-    """A training step, see `STEP`; the targets are heat maps of points at random places of the input."""
+def training(model: nn.Module, images: Tensor, precision_name: str, compiled: bool = False) -> Call:
+    """A training step, see `STEP`; the targets are heat maps of points at random places of the input.
+
+    `compiled`: under torch.compile, as one graph and for this shape.
+    """
     model.train()
     device = images.device
     dtype = DTYPES[precision_name]
@@ -56,13 +59,14 @@ def training(model: nn.Module, images: Tensor, precision_name: str) -> Call:
     at = torch.rand(batch, points, 2, generator=torch.Generator().manual_seed(0)).to(device) * size
     target, weight = msra_targets(at, torch.ones(batch, points, device=device), wide, high)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    network = torch.compile(model, fullgraph=True, dynamic=False) if compiled else model
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
 
     def call() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         # Backward runs outside of autocast, as torch advises.
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            maps = model(images)
+            maps = network(images)
         loss = mse_loss(maps, target, weight)
         scaler.scale(loss).backward()
         scaler.step(optimizer)

@@ -14,7 +14,8 @@ PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 """tf32: fp32 whose products may round their factors to 10 bits (CUDA). bf16, fp16: autocast in mode plain and in
 training, weights and features of that type in mode fast."""
 MODES = ("plain", "fast")
-"""plain: the model as built, called from Python. fast: the fast path, see `harness.profiling.latency.fast`."""
+"""plain: the model as built, called from Python. fast: of inference, see `harness.profiling.latency.fast`; a training
+step is compiled by torch.compile."""
 WHAT = ("inference", "training", "clustering")
 """clustering: DPC-KNN alone, on the features that a TCFormer's first merge sees."""
 SMALLEST = 32
@@ -130,7 +131,7 @@ def check(subjects: list[Subject], device: str) -> None:
         model_spec(subject.model)
         if subject.precision == "tf32" and device != "cuda":
             raise UserError("--precision tf32: only CUDA devices have it")
-        if subject.what != "inference" and subject.mode == "fast":
-            raise UserError(f"--mode fast is for inference; {subject.what} has only --mode plain")
+        if subject.what == "clustering" and subject.mode == "fast":
+            raise UserError("--mode fast: the clustering alone has only --mode plain")
         if subject.what == "clustering" and not is_tcformer(subject.model):
             raise UserError(f"--clustering: {subject.model} has no clustering; name a TCFormer")

@@ -84,8 +84,9 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if row["warm_up"] and not row["warm_up"]["stable"]:
             yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
         if row["difference"]:
-            yield (f"{title(row)}: heat maps differ by at most {row['difference']['largest']:.1e} from those of "
-                   f"{title(rows[row['difference']['to']])}, which reach {row['difference']['value']:.1e}")
+            far = row["difference"]
+            yield (f"{title(row)}: heat maps differ by {far['median']:.1e} in the median and by at most "
+                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e}")
         yield from (f"{title(row)}: {note}" for note in row["notes"])
     settings = record["settings"]
     if any(row["what"] == "training" for row in rows):

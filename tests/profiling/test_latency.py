@@ -98,6 +98,15 @@ def test_other_networks_are_made_fast_without_changing_the_function(crops, devic
         assert (found - plain).abs().max() <= tolerance * plain.abs().max()
 
 
+def test_the_path_is_the_one_that_was_taken(crops):
+    runner = Runner(replace(SMALL, mode="fast"), crops, "cpu")
+    assert runner.path == "prepared"
+    assert runner.notes == []
+    rounded = Runner(replace(SMALL, mode="fast", precision="bf16"), crops, "cpu")
+    assert rounded.path == "plain"
+    assert "no quick form" in rounded.notes[0]
+
+
 def test_fast_leaves_the_model_as_it_was():
     model = latency.initial_model("hrnet_small")
     twin = fast(model, torch.float16)
@@ -128,6 +137,15 @@ def test_a_training_step_trains(crops, precision):
     moved = [bool((a != b).any()) for a, b in zip(before, runner.model.parameters(), strict=True)]
     assert sum(moved) > 0.9 * len(moved)
     assert runner.model.training
+
+
+def test_a_fast_training_step_is_compiled(crops, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda model, **how: asked.append((type(model).__name__, how)) or model)
+    runner = Runner(replace(SMALL, what="training", mode="fast"), crops, "cpu")
+    assert asked == [("PoseModel", {"fullgraph": True, "dynamic": False})]
+    assert runner.path == "compiled"
+    assert runner.output() > 0
 
 
 def test_clustering_is_of_the_features_that_the_first_merge_sees(crops):

@@ -52,7 +52,7 @@ def test_another_revision_follows_each_tcformer_in_plain_mode():
     ({"precision": "fp8"}, ["unknown --precision 'fp8'", "bf16"]),
     ({"precision": "tf32"}, ["tf32", "CUDA"]),
     ({"mode": "quick"}, ["unknown --mode 'quick'", "fast"]),
-    ({"mode": "fast", "what": "training"}, ["training", "plain"]),
+    ({"mode": "fast", "what": "clustering"}, ["clustering", "plain"]),
     ({"models": "hrnet_small", "what": "clustering"}, ["hrnet_small", "no clustering"]),
     ({"models": "hrnet_small", "against": "HEAD"}, ["TCFormer models only"]),
     ({"mode": "fast", "layers": True}, ["--parts", "plain"]),

@@ -43,6 +43,7 @@ def test_heat_maps_are_held_against_the_first_row_of_the_same_network(local):
     assert [row["difference"] and row["difference"]["to"] for row in rows] == [None, 0, None, 0]
     rounded, same = rows[1]["difference"], rows[3]["difference"]
     assert 1e-4 * rounded["value"] < rounded["largest"] < 0.1 * rounded["value"]
+    assert rounded["median"] < rounded["largest"]
     assert same["largest"] < 1e-4 * same["value"]
 
 
