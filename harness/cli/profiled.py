@@ -67,13 +67,14 @@ def write_page(name: str, folder: Path, page: Path) -> None:
 
 def show(record: dict[str, Any]) -> None:
     """Print a record as a table, with what belongs to it."""
-    from harness.profiling.words import HEADINGS, NUMBERS, lines, table
+    from harness.profiling.words import HEADINGS, NUMBERS, WRAPPED, lines, table
     from harness.report.plain import plain_table, print_whole
 
     tell("")
     block = plain_table()
     for heading in HEADINGS:
-        block.add_column(heading, overflow="fold", justify="right" if heading in NUMBERS else "left")
+        block.add_column(heading, overflow="fold", no_wrap=heading not in WRAPPED,
+                         justify="right" if heading in NUMBERS else "left")
     for cells in table(record):
         block.add_row(*cells)
     print_whole(block)

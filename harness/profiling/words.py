@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "Median ms", "To first", "Images/s", "Peak memory")
-NUMBERS = ("Batch", "Median ms", "To first", "Images/s", "Peak memory")
+HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "Memory")
+"""Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
+WRAPPED = ("Mode", "To first")
+NUMBERS = ("Batch", "ms", "To first", "Img/s", "Memory")
 """The columns that are set to the right."""
 
 
@@ -86,14 +88,15 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if row["difference"]:
             far = row["difference"]
             yield (f"{title(row)}: heat maps differ by {far['median']:.1e} in the median and by at most "
-                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e}")
+                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e} (initial "
+                   "weights: the clusters of an untrained TCFormer turn on the last bits)")
         yield from (f"{title(row)}: {note}" for note in row["notes"])
     settings = record["settings"]
     if any(row["what"] == "training" for row in rows):
         yield f"a training step is {settings['training_step']}"
     if any(row["before_bytes"] is not None for row in rows):
         before = max(row["before_bytes"] or 0 for row in rows) / 2**30
-        yield f"peak memory is that of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
+        yield f"memory is the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
     yield (f"Median of single calls in {settings['rounds']} rounds that alternate between the rows; ratios are medians "
            "of per-round ratios, with quartiles.")
     yield machine_line(record)
