@@ -74,6 +74,7 @@ def show(record: dict[str, Any]) -> None:
     block = plain_table()
     for heading in HEADINGS:
         block.add_column(heading, overflow="fold", no_wrap=heading not in WRAPPED,
+                         min_width=13 if heading == "To first" else None,
                          justify="right" if heading in NUMBERS else "left")
     for cells in table(record):
         block.add_row(*cells)
