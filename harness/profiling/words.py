@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "Memory")
+HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "GiB")
 """Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
 WRAPPED = ("Mode", "To first")
-NUMBERS = ("Batch", "ms", "To first", "Img/s", "Memory")
+NUMBERS = ("Batch", "ms", "To first", "Img/s", "GiB")
 """The columns that are set to the right."""
 
 
@@ -20,8 +20,9 @@ def table(record: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _figures(row: dict[str, Any], index: int) -> tuple[str, str, str, str]:
     if row["status"] != "measured":
-        return row["status"], "", "", memory(row)
-    return significant(row["median_ms"]), ratio_cell(row, index), significant(row["images_per_second"]), memory(row)
+        return row["status"], "", "", "-"
+    return significant(row["median_ms"]), ratio_cell(row, index), significant(row["images_per_second"]), \
+        memory(row).removesuffix(" GiB")
 
 
 def mode(row: dict[str, Any]) -> str:
@@ -96,7 +97,7 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         yield f"a training step is {settings['training_step']}"
     if any(row["before_bytes"] is not None for row in rows):
         before = max(row["before_bytes"] or 0 for row in rows) / 2**30
-        yield f"memory is the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
+        yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
     yield (f"Median of single calls in {settings['rounds']} rounds that alternate between the rows; ratios are medians "
            "of per-round ratios, with quartiles.")
     yield machine_line(record)
