@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from harness.cli import check, describe, doctor, errors, evaluate, explain, listing, predict, report, run
+from harness.cli import check, describe, doctor, errors, evaluate, explain, listing, predict, profile, report, run
 from harness.errors import Interrupted, UserError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, report, evaluate, explain, errors, listing, describe, doctor, predict, check):
+for command in (run, report, evaluate, explain, errors, profile, listing, describe, doctor, predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.command)
 
 

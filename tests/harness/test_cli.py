@@ -6,7 +6,8 @@ import pytest
 
 from tests.helpers import assert_user_error, harness
 
-COMMANDS = ["run", "report", "evaluate", "explain", "errors", "list", "describe", "doctor", "predict", "check"]
+COMMANDS = ["run", "report", "evaluate", "explain", "errors", "profile", "list", "describe", "doctor", "predict",
+            "check"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -107,8 +107,8 @@ def test_facts_match_the_reference(shared):
 
 def test_facts_say_how_they_were_counted():
     assert all(fact.conditions for fact in load_facts("complexity"))
-    with pytest.raises(UserError, match=r"unknown file of facts 'speed'.*complexity"):
-        load_facts("speed")
+    with pytest.raises(UserError, match=r"unknown file of facts 'sped'.*complexity"):
+        load_facts("sped")
 
 
 def test_mmpose_weights_moved_less_than_the_margin(table):

@@ -1,0 +1,60 @@
+"""`harness profile`."""
+
+from __future__ import annotations
+
+import typer
+
+NAME = "profile"
+EXAMPLE = "harness profile tcformer_large,hrnet_w48 --input 384x288 --batch 1,16 --precision bf16 --device cuda"
+
+
+def command(
+    models: str | None = typer.Argument(None, metavar="MODEL[,MODEL]", help="networks; `harness list models`"),
+    inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of the network's input, pixels"),
+    batch: str = typer.Option("1", help="images in a batch: 1,16"),
+    precision: str = typer.Option("fp32", help="fp32, tf32, bf16, fp16; several separated by commas"),
+    mode: str | None = typer.Option(None, help="plain: as built; fast: compiled, captured or packed; inference has "
+                                               "both by default, training plain"),
+    train: bool = typer.Option(False, "--train", help="time a training step instead of inference"),
+    clustering: bool = typer.Option(False, "--clustering", help="time DPC-KNN of the first merge alone"),
+    device: str = typer.Option("auto", help="auto, cpu or cuda"),
+    threads: int | None = typer.Option(None, help="CPU threads; as many as there are cores by default", min=1),
+    images: str | None = typer.Option(None, help="folder of images to run on; people are drawn without one"),
+    rounds: int = typer.Option(20, help="rounds; every row is timed once in each", min=1),
+    parts: bool = typer.Option(False, "--parts", help="also time the model's convolutions and linear layers alone "
+                                                      "(CPU, fp32)"),
+    against: str | None = typer.Option(None, help="commit of this repository whose TCFormer is timed, too"),
+    suite: str | None = typer.Option(None, help="measure a named suite in place of MODEL: speed"),
+    only: str | None = typer.Option(None, help="of the suite, only these groups, comma-separated"),
+    page: str | None = typer.Option(None, help="write the page of the suite's records into this file; alone, it "
+                                               "measures nothing"),
+    records: str = typer.Option("results/speed", help="folder of the suite's records, one file a machine"),
+    json_output: bool = typer.Option(False, "--json", help="print the record as JSON"),
+    out: str | None = typer.Option(None, help="write the record into this JSON file, too"),
+) -> None:
+    """Time and memory of networks on this machine, side by side: every row is timed in turn, round by round."""
+    from pathlib import Path
+
+    from harness.cli import profiled
+    from harness.errors import UserError
+    from harness.profiling.request import Request, make
+
+    if (models is not None) + (suite is not None) != 1 and (page is None or models is not None):
+        raise UserError("name networks (`harness list models`) or a --suite, one of the two")
+    if models is not None and page is not None:
+        raise UserError("--page is made of a suite's records; --suite speed measures them")
+    if models is None and out is not None:
+        raise UserError("--out is for named networks; a suite writes into --records")
+    if train and clustering:
+        raise UserError("--train and --clustering: one of the two")
+    if models is not None:
+        what = "training" if train else "clustering" if clustering else "inference"
+        settings, subjects = make(Request(
+            models=models, inputs=inputs, batch=batch, precision=precision, mode=mode, what=what, device=device,
+            threads=threads, images=images, rounds=rounds, layers=parts, against=against))
+        profiled.run(subjects, settings, json_output, Path(out) if out else None)
+        return
+    if suite is not None:
+        profiled.run_suite(suite, only, device, threads, rounds, images, Path(records), json_output)
+    if page is not None:
+        profiled.write_page(suite or "speed", Path(records), Path(page))

@@ -1,0 +1,90 @@
+"""What `harness profile` shows and writes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from harness.profiling.subjects import Settings, Subject
+
+
+def run(subjects: list[Subject], settings: Settings, json_output: bool, out: Path | None) -> None:
+    """Measure, show, and write the record where asked for."""
+    from harness.files import write_json
+    from harness.profiling.session import measure
+
+    record = measure(subjects, settings, tell)
+    if out is not None:
+        write_json(out, record)
+    if json_output:
+        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        show(record)
+
+
+def run_suite(name: str, only: str | None, device: str, threads: int | None, rounds: int, images: str | None,
+              folder: Path, json_output: bool) -> None:
+    """Measure the groups of a suite that this machine can, each written down when it is done."""
+    from harness.errors import UserError
+    from harness.profiling.suite import load_suite, record_of, run_group, save_group, usable_groups
+
+    suite = load_suite(name)
+    path = record_of(folder, threads)
+    failed = []
+    for group, lacking in usable_groups(suite, only, device):
+        if lacking:
+            typer.echo(f"{group.id}: not measured: {lacking}", err=True)
+            continue
+        typer.echo(f"{group.id}: {group.title}", err=True)
+        try:
+            record = run_group(group, threads, rounds, images, tell)
+        except UserError as error:
+            typer.echo(f"{group.id}: failed: {error}", err=True)
+            failed.append(group.id)
+            continue
+        save_group(path, suite, group, record)
+        if json_output:
+            typer.echo(json.dumps({group.id: record}, allow_nan=False))
+        else:
+            show(record)
+    if failed:
+        raise UserError(f"{len(failed)} group(s) of suite {name} failed: {', '.join(failed)}; the others are in {path}")
+
+
+def write_page(name: str, folder: Path, page: Path) -> None:
+    """Write the page of a suite from all its records in a folder."""
+    from harness.files import write_text
+    from harness.profiling.page import page_text
+    from harness.profiling.suite import load_suite, read_records
+
+    write_text(page, page_text(load_suite(name), read_records(folder)))
+    typer.echo(f"{page} written", err=True)
+
+
+def show(record: dict[str, Any]) -> None:
+    """Print a record as a table, with what belongs to it."""
+    from harness.profiling.words import HEADINGS, NUMBERS, WRAPPED, lines, table
+    from harness.report.plain import plain_table, print_whole
+
+    tell("")
+    block = plain_table()
+    for heading in HEADINGS:
+        block.add_column(heading, overflow="fold", no_wrap=heading not in WRAPPED,
+                         min_width=13 if heading == "To first" else None,
+                         justify="right" if heading in NUMBERS else "left")
+    for cells in table(record):
+        block.add_row(*cells)
+    print_whole(block)
+    typer.echo("")
+    for line in lines(record):
+        typer.echo(line)
+
+
+def tell(text: str) -> None:
+    """What is being done, on one line of a terminal that is written over; nothing elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="\r", file=sys.stderr, flush=True)

@@ -1,0 +1,124 @@
+"""A record of `harness profile` in words: the same texts for the screen and the page. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "GiB")
+"""Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
+WRAPPED = ("Mode", "To first")
+NUMBERS = ("Batch", "ms", "To first", "Img/s", "GiB")
+"""The columns that are set to the right."""
+
+
+def table(record: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The cells of each row, under `HEADINGS`."""
+    return [(row["model"], size(row["input"]), str(row["batch"]), row["precision"], mode(row), *_figures(row, i))
+            for i, row in enumerate(record["rows"])]
+
+
+def _figures(row: dict[str, Any], index: int) -> tuple[str, str, str, str]:
+    if row["status"] != "measured":
+        return row["status"], "", "", "-"
+    return significant(row["median_ms"]), ratio_cell(row, index), significant(row["images_per_second"]), \
+        memory(row).removesuffix(" GiB")
+
+
+def mode(row: dict[str, Any]) -> str:
+    """What was run: the mode, with the work where it is no inference and the commit where it is another."""
+    words = row["mode"] if row["what"] == "inference" else row["what"]
+    if row["path"] not in ("", row["mode"], "plain"):
+        words += f" ({row['path']})"
+    elif row["mode"] == "fast" and row["path"] == "plain":
+        words += " (fell back to plain)"
+    return words + (f", {row['revision'][:7]}" if row["revision"] else "")
+
+
+def title(row: dict[str, Any]) -> str:
+    """A row's name."""
+    return f"{row['model']} {size(row['input'])} batch {row['batch']} {row['precision']} {mode(row)}"
+
+
+def size(pair: list[int]) -> str:
+    """Height x width."""
+    return f"{pair[0]}x{pair[1]}"
+
+
+def ratio_cell(row: dict[str, Any], index: int) -> str:
+    """Median ratio to the group's first row, with its quartiles; "1" for the first itself."""
+    found = row["ratio"]
+    if not found or "median" not in found:
+        return ""
+    return "1" if found["to"] == index else spread(found)
+
+
+def spread(found: dict[str, Any]) -> str:
+    """Median and quartiles of a ratio."""
+    return f"{found['median']:.3g} ({found['low']:.3g}-{found['high']:.3g})"
+
+
+def significant(value: float | None) -> str:
+    """Three significant digits without an exponent; all digits before the point; "-" for none."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def memory(row: dict[str, Any]) -> str:
+    """Peak memory with its unit, "-" where it was not measured."""
+    return "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 2**30:.2f} GiB"
+
+
+def lines(record: dict[str, Any]) -> Iterator[str]:
+    """What belongs under the table: percentiles, layers, warm-up, notes, machine."""
+    rows = record["rows"]
+    for name in ("p90_ms", "p99_ms"):
+        given = [f"{title(row)} {significant(row[name])}" for row in rows if row[name] is not None]
+        needed = max((row["samples_needed"][name] for row in rows), default=0)
+        lacking = sum(row["status"] == "measured" and row[name] is None for row in rows)
+        label = name.removesuffix("_ms")
+        if given:
+            yield f"{label}, ms: " + "; ".join(given)
+        if lacking:
+            yield f"{label}: needs {needed} samples, more than {lacking} row(s) have (--rounds)"
+    yield from layer_lines(record)
+    for row in rows:
+        if row["warm_up"] and not row["warm_up"]["stable"]:
+            yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
+        if row["difference"]:
+            far = row["difference"]
+            yield (f"{title(row)}: heat maps differ by {far['median']:.1e} in the median and by at most "
+                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e} (initial "
+                   "weights: the clusters of an untrained TCFormer turn on the last bits)")
+        yield from (f"{title(row)}: {note}" for note in row["notes"])
+    settings = record["settings"]
+    if any(row["what"] == "training" for row in rows):
+        yield f"a training step is {settings['training_step']}"
+    if any(row["before_bytes"] is not None for row in rows):
+        before = max(row["before_bytes"] or 0 for row in rows) / 2**30
+        yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
+    yield (f"Median of single calls in {settings['rounds']} rounds that alternate between the rows; ratios are medians "
+           "of per-round ratios, with quartiles.")
+    yield machine_line(record)
+
+
+def layer_lines(record: dict[str, Any]) -> Iterator[str]:
+    """The models' own convolutions and linear layers beside the whole."""
+    for layers in record["layers"]:
+        wholes = [f"{mode(record['rows'][whole['row']])} {spread(whole)}" for whole in layers["whole"]]
+        yield (f"{layers['model']} {size(layers['input'])} batch {layers['batch']}: convolutions and linear layers "
+               f"alone: {significant(layers['median_ms'])} ms; the whole is that many times as much: "
+               + ", ".join(wholes))
+
+
+def machine_line(record: dict[str, Any]) -> str:
+    """Where it was measured, with which versions and of which commit."""
+    machine, settings, code = record["machine"], record["settings"], record["code"]
+    if settings["device"] == "cuda":
+        where = f"{machine.get('gpu')} ({machine['processor']})"
+    else:
+        where = f"{machine['processor']}, {settings['threads']} thread(s)"
+    commit = f"commit {code['commit'][:7]}{' with changes' if code['dirty'] else ''}" if code["commit"] else "no commit"
+    return (f"Measured on {where}; PyTorch {code['packages']['torch']}, Python {machine['python']}; {commit}; images: "
+            f"{settings['images']}; {record['created'][:10]}.")
