@@ -1,0 +1,467 @@
+"""DPC-KNN in tiles for CUDA: never an N x N matrix, no host synchronisation, all shapes static.
+
+What is computed is defined in `tcformer.clustering`. Three passes over the tokens' distances: the nearest neighbours,
+the nearest denser token, the nearest centre. In between, tokens are ranked by score, without a sort. Memory beyond
+the features is linear in N; fp32 features are copied once, centred.
+
+Equal pictures get bit-equal clusters in any batch: tile sizes follow from C, k and the type of the features, no
+program looks beyond its picture (but for the mask's `far`, which is defined over the batch), and nothing is added up
+in an order left to chance.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+FP32_PRODUCTS = "tf32x3"
+"""How fp32 features are multiplied: three tf32 products, about as precise as fp32 and several times as quick as
+"ieee", which is accepted too. Never plain "tf32": its eleven bits move clusters. bf16 and fp16 features multiply as
+they are: their products are exact in fp32."""
+
+INTERPRETED = triton.knobs.runtime.interpret
+"""Whether Triton's interpreter runs the kernels (TRITON_INTERPRET=1 when triton was imported). Its dot product takes
+bf16 for integers, so that features are raised there first."""
+
+LARGEST_K = 16
+"""Neighbours, the token itself among them: beyond it, the lists of nearest distances outgrow the registers."""
+
+LARGEST_C = 1024
+LARGEST_BATCH = 65_535
+"""CUDA's limit on a grid's second and third dimension."""
+
+SUM_ROWS = 512
+"""Tokens whose features one program adds up for the mean."""
+
+BLOCK = 64
+"""Rows of all passes' tiles: the least that four warps' tensor-core instruction takes on Hopper. More rows would read
+columns less often, but small batches then leave multiprocessors idle, and two such programs share one as it is."""
+
+
+class Tiles(NamedTuple):
+    """How wide the passes' tiles of distances are; a program takes BLOCK rows and goes through all columns."""
+
+    near: int
+    """Columns in the pass for the nearest neighbours."""
+    columns: int
+    """Columns in the other passes."""
+    channels: int
+    """Channels multiplied at once. Where these are all, the rows' features are read once and the loop over columns is
+    pipelined, else the loop over channels is."""
+    stages: int
+    """Depth of that pipeline: tiles of features in shared memory at a time."""
+
+
+WARPS = 4
+
+
+def choose_tiles(channels: int, k: int, dtype: torch.dtype) -> Tiles:
+    """Tiles for a picture: never by the batch, so that its clusters do not depend on it.
+
+    Figures are of ptxas for Hopper (sm_90, 128 threads, C = 128, k = 5): no spilling, two programs to a
+    multiprocessor's 65,536 registers and 227 KiB of shared memory, that is 255 registers a thread and 113 KiB each.
+    - Half precision, 64 columns: a thread holds 32 distances and 4 x 32 nearest ones, 218 registers in all; 64 KiB.
+      The other passes take about 130 registers.
+    - fp32: each product needs its operands twice, high and low parts, the rows' in registers. Hence half as many
+      columns, and 64 channels at a time: 206 registers, 80 KiB.
+    - More neighbours: lists of up to 8 are as much as fits with 32 columns, up to 15 with 16 (200 to 235 registers).
+    """
+    half = dtype != torch.float32
+    wide = 64 if half else 32
+    if k > 9 or (k > 5 and not half):
+        near = 16
+    else:
+        near = 32 if k > 5 else wide
+    whole = max(16, triton.next_power_of_2(channels))
+    return Tiles(near, wide, whole if whole <= (128 if half else 64) else 64, 3)
+
+
+@triton.jit
+def _features(x, token, real, first, C: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr):
+    """Features of some tokens of one picture, channels `first` onwards, 0 where there are none."""
+    channel = first + tl.arange(0, BLOCK_C)
+    place = x + token[:, None] * C + channel[None, :]
+    # Without the channel mask where it is not needed: a row's mask alone keeps loads wide.
+    if C % BLOCK_C == 0:
+        block = tl.load(place, mask=real[:, None], other=0.0)
+    else:
+        block = tl.load(place, mask=real[:, None] & (channel < C)[None, :], other=0.0)
+    return block.to(tl.float32) if RAISE else block
+
+
+@triton.jit
+def _products(
+    own, x, row, row_real, column, column_real,
+    C: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Scalar products of row tokens with column tokens. `own`: the rows' first BLOCK_C channels, read beforehand."""
+    if C <= BLOCK_C:
+        other = _features(x, column, column_real, 0, C, BLOCK_C, RAISE)
+        return tl.dot(own, tl.trans(other), input_precision=PRECISION)
+    product = tl.zeros((row.shape[0], column.shape[0]), tl.float32)
+    for first in range(0, C, BLOCK_C):
+        one = _features(x, row, row_real, first, C, BLOCK_C, RAISE)
+        other = _features(x, column, column_real, first, C, BLOCK_C, RAISE)
+        product = tl.dot(one, tl.trans(other), product, input_precision=PRECISION)
+    return product
+
+
+@triton.jit
+def _add_up(x, sums, N, C: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_C: tl.constexpr):
+    """Sums of ROWS tokens' features: x (B, N, C) to sums (B, N / ROWS, C)."""
+    part = tl.program_id(0)
+    picture = tl.program_id(2).to(tl.int64)
+    x += picture * N * C
+    channel = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
+    total = tl.zeros((BLOCK_N, BLOCK_C), tl.float32)
+    for first in range(0, ROWS, BLOCK_N):
+        token = part * ROWS + first + tl.arange(0, BLOCK_N)
+        inside = (token < N)[:, None] & (channel < C)[None, :]
+        total += tl.load(x + token[:, None] * C + channel[None, :], mask=inside, other=0.0)
+    sums += (picture * tl.num_programs(0) + part) * C
+    tl.store(sums + channel, tl.sum(total, 0), mask=channel < C)
+
+
+@triton.jit
+def _prepare(
+    x, sums, parts, centred, square, N, scale,
+    C: tl.constexpr, CENTRE: tl.constexpr, BLOCK: tl.constexpr, BLOCK_C: tl.constexpr,
+    RAISE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Subtract the picture's mean where CENTRE, and take every token's squared length.
+
+    The length is the diagonal of the same product by which distances are made: whatever the rounding of the
+    hardware's accumulation, equal tokens lie at distance 0 exactly, and what it loses in near pairs cancels.
+    """
+    picture = tl.program_id(1).to(tl.int64)
+    x += picture * N * C
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    real = row < N
+    product = tl.zeros((BLOCK, BLOCK), tl.float32)
+    for first in range(0, C, BLOCK_C):
+        block = _features(x, row, real, first, C, BLOCK_C, RAISE)
+        if CENTRE:
+            channel = first + tl.arange(0, BLOCK_C)
+            inside = channel < C
+            total = tl.zeros((BLOCK_C,), tl.float32)
+            for part in range(parts):
+                total += tl.load(sums + (picture * parts + part) * C + channel, mask=inside, other=0.0)
+            block = tl.where(real[:, None], block - (total * scale)[None, :], 0.0)
+            place = centred + picture * N * C + row[:, None] * C + channel[None, :]
+            tl.store(place, block, mask=real[:, None] & inside[None, :])
+        product = tl.dot(block, tl.trans(block), product, input_precision=PRECISION)
+    index = tl.arange(0, BLOCK)
+    length = tl.sum(tl.where(index[:, None] == index[None, :], product, 0.0), 1)
+    tl.store(square + picture * N + row, length, mask=real)
+
+
+@triton.jit
+def _neighbours(
+    x, square, mask, near_sum, largest, N,
+    C: tl.constexpr, OTHERS: tl.constexpr, MASKED: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Sum of each token's OTHERS smallest distances to other tokens; where MASKED, to real ones, as many as there
+    are, and the largest distance to any.
+
+    Every lane, a row and a column of the tile, keeps its own OTHERS smallest numbers in order, in registers; they are
+    put together once, at the end. The row's squared length, the same for all, is added then, too.
+    """
+    picture = tl.program_id(1).to(tl.int64)
+    x += picture * N * C
+    square += picture * N
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    row_real = row < N
+    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
+    length = tl.load(square + row, mask=row_real, other=0.0)
+    lane = tl.arange(0, COLUMNS)
+    unknown = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
+    near = (unknown,)
+    for _ in tl.static_range(OTHERS - 1):
+        near = near + (unknown,)
+    furthest = -unknown
+    for start in range(0, N, COLUMNS):
+        column = start + lane
+        column_real = column < N
+        product = _products(own, x, row, row_real, column, column_real, C, BLOCK_C, RAISE, PRECISION)
+        other_length = tl.load(square + column, mask=column_real, other=float("inf"))
+        distance = other_length[None, :] - 2 * product
+        if MASKED:
+            furthest = tl.maximum(furthest, tl.where(column_real[None, :], distance, -float("inf")))
+            full = tl.load(mask + picture * N + column, mask=column_real, other=0) != 0
+            distance = tl.where(full[None, :], distance, float("inf"))
+        distance = tl.where(row[:, None] == column[None, :], float("inf"), distance)
+        # Insert into the ordered list: what is displaced moves on.
+        kept = (tl.minimum(near[0], distance),)
+        distance = tl.maximum(near[0], distance)
+        for i in tl.static_range(1, OTHERS):
+            kept = kept + (tl.minimum(near[i], distance),)
+            distance = tl.maximum(near[i], distance)
+        near = kept
+    total = tl.zeros((ROWS,), tl.float32)
+    for _ in tl.static_range(OTHERS):
+        first = near[0]
+        least = tl.min(first, 1)
+        distance = tl.maximum(least + length, 0.0) * (1.0 / C)
+        total += tl.where(least < float("inf"), distance, 0.0) if MASKED else distance
+        taken = lane[None, :] == tl.argmin(first, 1)[:, None]
+        kept = (tl.where(taken, near[1] if OTHERS > 1 else unknown, first),)
+        for i in tl.static_range(1, OTHERS):
+            kept = kept + (tl.where(taken, near[i + 1] if i + 1 < OTHERS else unknown, near[i]),)
+        near = kept
+    tl.store(near_sum + picture * N + row, total, mask=row_real)
+    if MASKED:
+        tl.store(largest + picture * N + row, tl.maximum(tl.max(furthest, 1) + length, 0.0) * (1.0 / C), mask=row_real)
+
+
+@triton.jit
+def _scores(
+    x, square, mask, density, score, N,
+    C: tl.constexpr, MASKED: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Density times distance to the nearest token of strictly higher density; -1 for empty tokens.
+
+    The densest get +inf where `tcformer.clustering` takes the picture's largest distance: no other token has a
+    larger gap or as high a density, so the order of the scores, all that counts, is the same.
+    """
+    picture = tl.program_id(1).to(tl.int64)
+    x += picture * N * C
+    square += picture * N
+    density += picture * N
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    row_real = row < N
+    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
+    own_density = tl.load(density + row, mask=row_real, other=0.0)
+    gap = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
+    for start in range(0, N, COLUMNS):
+        column = start + tl.arange(0, COLUMNS)
+        column_real = column < N
+        product = _products(own, x, row, row_real, column, column_real, C, BLOCK_C, RAISE, PRECISION)
+        other_length = tl.load(square + column, mask=column_real, other=float("inf"))
+        other_density = tl.load(density + column, mask=column_real, other=-float("inf"))
+        distance = other_length[None, :] - 2 * product
+        denser = other_density[None, :] > own_density[:, None]
+        gap = tl.minimum(gap, tl.where(denser, distance, float("inf")))
+    least = tl.min(gap, 1)
+    length = tl.load(square + row, mask=row_real, other=0.0)
+    result = tl.sqrt_rn(tl.maximum(least + length, 0.0) * (1.0 / C)) * own_density
+    result = tl.where(least == float("inf"), float("inf"), result)
+    if MASKED:
+        result = tl.where(tl.load(mask + picture * N + row, mask=row_real, other=0) != 0, result, -1.0)
+    tl.store(score + picture * N + row, result, mask=row_real)
+
+
+@triton.jit
+def _rank(score, rank, centre, N, K, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Place of every token by descending score, equal ones by index; the first K are the centres.
+
+    Counts the tokens before each: places are a permutation whatever the scores are. NaN counts as +inf.
+    """
+    picture = tl.program_id(1).to(tl.int64)
+    score += picture * N
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    own = tl.load(score + row, mask=row < N, other=0.0)
+    own = tl.where(own == own, own, float("inf"))
+    before = tl.zeros((ROWS, COLUMNS), tl.int32)
+    for start in range(0, N, COLUMNS):
+        column = start + tl.arange(0, COLUMNS)
+        other = tl.load(score + column, mask=column < N, other=-float("inf"))
+        other = tl.where(other == other, other, float("inf"))
+        tie = (other[None, :] == own[:, None]) & (column[None, :] < row[:, None])
+        first = (other[None, :] > own[:, None]) | tie
+        before += first.to(tl.int32)
+    place = tl.sum(before, 1)
+    tl.store(rank + picture * N + row, place, mask=row < N)
+    tl.store(centre + picture * K + place, row.to(tl.int64), mask=(row < N) & (place < K))
+
+
+@triton.jit
+def _assign(
+    x, square, mask, rank, centre, label, N, K,
+    C: tl.constexpr, MASKED: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """The nearest centre of every token, of equally near ones the first. A centre joins itself, empty tokens the
+    first: all centres are equally far from them."""
+    picture = tl.program_id(1).to(tl.int64)
+    x += picture * N * C
+    square += picture * N
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    row_real = row < N
+    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
+    length = tl.load(square + row, mask=row_real, other=0.0)
+    least = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
+    nearest = tl.zeros((ROWS, COLUMNS), tl.int32)
+    for start in range(0, K, COLUMNS):
+        place = start + tl.arange(0, COLUMNS)
+        real = place < K
+        token = tl.load(centre + picture * K + place, mask=real, other=0).to(tl.int32)
+        product = _products(own, x, row, row_real, token, real, C, BLOCK_C, RAISE, PRECISION)
+        other_length = tl.load(square + token, mask=real, other=float("inf"))
+        # As in the other passes, but cut at 0 in here: below it, rounding must not choose.
+        distance = tl.maximum(other_length[None, :] - 2 * product + length[:, None], 0.0)
+        closer = distance < least
+        least = tl.where(closer, distance, least)
+        nearest = tl.where(closer, place[None, :], nearest)
+    result = tl.min(tl.where(least == tl.min(least, 1)[:, None], nearest, K), 1)
+    if MASKED:
+        result = tl.where(tl.load(mask + picture * N + row, mask=row_real, other=0) != 0, result, 0)
+    place = tl.load(rank + picture * N + row, mask=row_real, other=0)
+    result = tl.where(place < K, place, result)
+    tl.store(label + picture * N + row, result.to(tl.int64), mask=row_real)
+
+
+def why_not(x: Tensor, k: int) -> str | None:
+    """Why these kernels cannot cluster `x`, (B, N, C), with `k` neighbours; None where they can."""
+    batch, tokens, channels = x.shape
+    if x.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        return f"features of type {x.dtype}: float32, bfloat16 and float16 are supported"
+    if min(k, tokens) > LARGEST_K:
+        return f"k={k} neighbours: at most {LARGEST_K} are supported"
+    if channels > LARGEST_C:
+        return f"{channels} channels: at most {LARGEST_C} are supported"
+    if tokens * channels >= 2**31 or batch > LARGEST_BATCH:
+        return f"features of shape {tuple(x.shape)} are beyond the kernels' integers"
+    return None
+
+
+def supported(x: Tensor, k: int) -> bool:
+    """Whether these kernels can cluster `x`, (B, N, C), with `k` neighbours."""
+    return why_not(x, k) is None
+
+
+def dpc_knn(
+    x: Tensor, clusters: int, k: int, mask: Tensor | None = None, added: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cluster tokens by DPC-KNN, as `tcformer.clustering.dpc_knn` does.
+
+    Args:
+        x: features, (B, N, C) in fp32, bf16 or fp16; distances are made of half-precision products added up in fp32.
+        clusters: number of clusters K, 1 to N.
+        k: neighbours of the density estimate, the token itself among them; at most N are taken.
+        mask: (B, N) bool, true for real tokens and false for empty ones; None where all are real.
+        added: (B, N) fp32, at least 0, added to the densities: the published noise; None for none.
+
+    Returns:
+        Cluster of every token, (B, N) int64 in [0, K), and token at the centre of every cluster, (B, K) int64 in
+        [0, N), without repetition and by descending score, also for features that are not finite.
+
+    Raises:
+        ValueError: where `clusters` or `k` is out of range, or the features are not `supported`.
+    """
+    tokens = x.shape[1]
+    if not 1 <= clusters <= tokens:
+        raise ValueError(f"clusters={clusters} must lie between 1 and the number of tokens, {tokens}")
+    if k < 1:
+        raise ValueError(f"k={k} neighbours: at least 1 is needed")
+    reason = why_not(x, k)
+    if reason:
+        raise ValueError(reason)
+    return _dpc_knn(x.detach(), clusters, k, mask, added)
+
+
+@torch.library.custom_op(
+    "tcformer::triton_dpc_knn",
+    mutates_args=(),
+    schema="(Tensor x, SymInt clusters, SymInt k, Tensor? mask, Tensor? added) -> (Tensor, Tensor)",
+)
+def _dpc_knn(x: Tensor, clusters: int, k: int, mask: Tensor | None, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    x = x.contiguous()
+    mask = None if mask is None else mask.bool().contiguous()
+    k = min(k, x.shape[1])
+    tiles = choose_tiles(x.shape[2], k, x.dtype)
+    with _on_device(x):
+        x, square = _prepared(x, tiles)
+        density = _density(x, square, mask, k, tiles)
+        if added is not None:
+            density = density + added
+        if mask is not None:
+            density = torch.where(mask, density, 0)
+        return _clusters(x, square, mask, density.contiguous(), clusters, tiles)
+
+
+@_dpc_knn.register_fake
+def _(x: Tensor, clusters: int, k: int, mask: Tensor | None, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    batch, tokens, _ = x.shape
+    return x.new_empty((batch, tokens), dtype=torch.int64), x.new_empty((batch, clusters), dtype=torch.int64)
+
+
+def _on_device(x: Tensor) -> AbstractContextManager[Any]:
+    """Triton launches on the current device, which need not be the tensor's."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
+
+
+def _features_of(x: Tensor, tiles: Tiles) -> dict[str, Any]:
+    """Arguments of every kernel that multiplies features."""
+    return {
+        "C": x.shape[2],
+        "BLOCK_C": tiles.channels,
+        "RAISE": INTERPRETED and x.dtype != torch.float32,
+        "PRECISION": FP32_PRODUCTS if x.dtype == torch.float32 else None,
+        "num_warps": WARPS,
+        "num_stages": tiles.stages,
+    }
+
+
+def _prepared(x: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
+    """The features, less the picture's mean where they are fp32, and the squared lengths (B, N) fp32.
+
+    Without the mean lengths are smaller, and less is lost in their differences. Half precision would be rounded, and
+    is left. The mean is not left to torch, whose order of adding may depend on the batch.
+    """
+    batch, tokens, channels = x.shape
+    square = x.new_empty((batch, tokens), dtype=torch.float32)
+    centre = x.dtype == torch.float32
+    centred, sums, parts = x, None, 0
+    if centre:
+        centred = torch.empty_like(x)
+        parts = triton.cdiv(tokens, SUM_ROWS)
+        sums = x.new_empty((batch, parts, channels))
+        grid = (parts, triton.cdiv(channels, tiles.channels), batch)
+        _add_up[grid](x, sums, tokens, C=channels, ROWS=SUM_ROWS, BLOCK_N=32, BLOCK_C=tiles.channels)
+    grid = (triton.cdiv(tokens, BLOCK), batch)
+    _prepare[grid](x, sums, parts, centred, square, tokens, 1 / tokens,
+                   CENTRE=centre, BLOCK=BLOCK, **_features_of(x, tiles))  # fmt: skip
+    return centred, square
+
+
+def _density(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Tiles) -> Tensor:
+    """exp(-mean of the k smallest distances, the own, 0, among them), (B, N); of empty tokens any number."""
+    if k == 1:
+        return torch.ones_like(square)
+    batch, tokens, _ = x.shape
+    total = torch.empty_like(square)
+    largest = None if mask is None else torch.empty_like(square)
+    _neighbours[triton.cdiv(tokens, BLOCK), batch](
+        x, square, mask, total, largest, tokens,
+        OTHERS=k - 1, MASKED=mask is not None, ROWS=BLOCK, COLUMNS=tiles.near, **_features_of(x, tiles),
+    )  # fmt: skip
+    if mask is not None and largest is not None:
+        # Where less than k tokens are real, empty ones are among the nearest (`tcformer.clustering.hide_empty`).
+        far = (largest.max().sqrt() + 1).square()
+        missing = k - mask.sum(dim=1, keepdim=True)
+        total = torch.where(missing > 0, total + missing * far, total)
+    return (total / -k).exp()
+
+
+def _clusters(
+    x: Tensor, square: Tensor, mask: Tensor | None, density: Tensor, clusters: int, tiles: Tiles
+) -> tuple[Tensor, Tensor]:
+    """Labels and centres from the densities."""
+    batch, tokens, _ = x.shape
+    grid = (triton.cdiv(tokens, BLOCK), batch)
+    passes = {"MASKED": mask is not None, "ROWS": BLOCK, "COLUMNS": tiles.columns, **_features_of(x, tiles)}
+    score = torch.empty_like(density)
+    _scores[grid](x, square, mask, density, score, tokens, **passes)
+    rank = torch.empty_like(score, dtype=torch.int32)
+    centre = x.new_empty((batch, clusters), dtype=torch.int64)
+    _rank[grid](score, rank, centre, tokens, clusters, ROWS=BLOCK, COLUMNS=BLOCK)
+    label = x.new_empty((batch, tokens), dtype=torch.int64)
+    _assign[grid](x, square, mask, rank, centre, label, tokens, clusters, **passes)
+    return label, centre
