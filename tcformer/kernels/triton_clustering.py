@@ -63,22 +63,23 @@ WARPS = 4
 def choose_tiles(channels: int, k: int, dtype: torch.dtype) -> Tiles:
     """Tiles for a picture: never by the batch, so that its clusters do not depend on it.
 
-    Figures are of ptxas for Hopper (sm_90, 128 threads, C = 128, k = 5): no spilling, two programs to a
-    multiprocessor's 65,536 registers and 227 KiB of shared memory, that is 255 registers a thread and 113 KiB each.
-    - Half precision, 64 columns: a thread holds 32 distances and 4 x 32 nearest ones, 218 registers in all; 64 KiB.
-      The other passes take about 130 registers.
+    Chosen by what compiles for Hopper without spilling (`python -m tests.tcformer.triton_hopper`), two programs or
+    more to a multiprocessor: at most 255 registers a thread and 113 KiB of shared memory each. Not timed on a GPU.
+    - Half precision, 64 columns: at C = 128 and k = 5 a thread holds 32 distances and 4 x 32 nearest ones, 218
+      registers in all, and 64 KiB are shared. The other passes take about 120 registers.
+    - More than 128 channels, the small pictures of the later stages: 64 at a time. Addresses take registers, too, so
+      that lists are half as many.
     - fp32: each product needs its operands twice, high and low parts, the rows' in registers. Hence half as many
       columns, and 64 channels at a time: 206 registers, 80 KiB.
-    - More neighbours: lists of up to 8 are as much as fits with 32 columns, up to 15 with 16 (200 to 235 registers).
+    - More neighbours: lists of up to 8 fit with 32 columns (with 16 in fp32), of up to 15 with 16.
     """
     half = dtype != torch.float32
-    wide = 64 if half else 32
-    if k > 9 or (k > 5 and not half):
-        near = 16
-    else:
-        near = 32 if k > 5 else wide
+    columns = 64 if half else 32
+    near = columns if k <= 5 else columns // 2 if k <= 9 else 16
     whole = max(16, triton.next_power_of_2(channels))
-    return Tiles(near, wide, whole if whole <= (128 if half else 64) else 64, 3)
+    if whole <= (128 if half else 64):
+        return Tiles(near, columns, whole, 3)
+    return Tiles(min(near, 32), columns, 64, 3)
 
 
 @triton.jit
@@ -119,7 +120,7 @@ def _add_up(x, sums, N, C: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constex
     x += picture * N * C
     channel = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     total = tl.zeros((BLOCK_N, BLOCK_C), tl.float32)
-    for first in range(0, ROWS, BLOCK_N):
+    for first in range(0, tl.minimum(ROWS, N - part * ROWS), BLOCK_N):
         token = part * ROWS + first + tl.arange(0, BLOCK_N)
         inside = (token < N)[:, None] & (channel < C)[None, :]
         total += tl.load(x + token[:, None] * C + channel[None, :], mask=inside, other=0.0)
