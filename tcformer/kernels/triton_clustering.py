@@ -182,9 +182,7 @@ def _neighbours(
     length = tl.load(square + row, mask=row_real, other=0.0)
     lane = tl.arange(0, COLUMNS)
     unknown = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
-    near = (unknown,)
-    for _ in tl.static_range(OTHERS - 1):
-        near = near + (unknown,)
+    near = (unknown,) * OTHERS
     furthest = -unknown
     for start in range(0, N, COLUMNS):
         column = start + lane
@@ -201,7 +199,7 @@ def _neighbours(
         kept = (tl.minimum(near[0], distance),)
         distance = tl.maximum(near[0], distance)
         for i in tl.static_range(1, OTHERS):
-            kept = kept + (tl.minimum(near[i], distance),)
+            kept = kept + (tl.minimum(near[i], distance),)  # type: ignore[assignment]  # noqa: RUF005
             distance = tl.maximum(near[i], distance)
         near = kept
     total = tl.zeros((ROWS,), tl.float32)
@@ -211,9 +209,10 @@ def _neighbours(
         distance = tl.maximum(least + length, 0.0) * (1.0 / C)
         total += tl.where(least < float("inf"), distance, 0.0) if MASKED else distance
         taken = lane[None, :] == tl.argmin(first, 1)[:, None]
-        kept = (tl.where(taken, near[1] if OTHERS > 1 else unknown, first),)
+        near = near + (unknown,)  # noqa: RUF005  as above: Triton knows no unpacking into a tuple
+        kept = (tl.where(taken, near[1], first),)
         for i in tl.static_range(1, OTHERS):
-            kept = kept + (tl.where(taken, near[i + 1] if i + 1 < OTHERS else unknown, near[i]),)
+            kept = kept + (tl.where(taken, near[i + 1], near[i]),)  # type: ignore[assignment]  # noqa: RUF005
         near = kept
     tl.store(near_sum + picture * N + row, total, mask=row_real)
     if MASKED:
@@ -424,11 +423,12 @@ def _prepared(x: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
         centred = torch.empty_like(x)
         parts = triton.cdiv(tokens, SUM_ROWS)
         sums = x.new_empty((batch, parts, channels))
-        grid = (parts, triton.cdiv(channels, tiles.channels), batch)
-        _add_up[grid](x, sums, tokens, C=channels, ROWS=SUM_ROWS, BLOCK_N=32, BLOCK_C=tiles.channels)
-    grid = (triton.cdiv(tokens, BLOCK), batch)
-    _prepare[grid](x, sums, parts, centred, square, tokens, 1 / tokens,
-                   CENTRE=centre, BLOCK=BLOCK, **_features_of(x, tiles))  # fmt: skip
+        _add_up[parts, triton.cdiv(channels, tiles.channels), batch](
+            x, sums, tokens, C=channels, ROWS=SUM_ROWS, BLOCK_N=32, BLOCK_C=tiles.channels
+        )
+    _prepare[triton.cdiv(tokens, BLOCK), batch](
+        x, sums, parts, centred, square, tokens, 1 / tokens, CENTRE=centre, BLOCK=BLOCK, **_features_of(x, tiles)
+    )
     return centred, square
 
 
