@@ -221,11 +221,11 @@ def _neighbours(
 
 @triton.jit
 def _scores(
-    x, square, mask, density, score, N,
+    x, square, mask, density, order, score, N,
     C: tl.constexpr, MASKED: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Density times distance to the nearest token of strictly higher density; -1 for empty tokens.
+    """Density times distance to the nearest token of strictly higher `order`; -1 for empty tokens.
 
     The densest get +inf where `tcformer.clustering` takes the picture's largest distance: no other token has a
     larger gap or as high a density, so the order of the scores, all that counts, is the same.
@@ -233,23 +233,24 @@ def _scores(
     picture = tl.program_id(1).to(tl.int64)
     x += picture * N * C
     square += picture * N
-    density += picture * N
+    order += picture * N
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     row_real = row < N
     own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
-    own_density = tl.load(density + row, mask=row_real, other=0.0)
+    own_order = tl.load(order + row, mask=row_real, other=0.0)
     gap = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
     for start in range(0, N, COLUMNS):
         column = start + tl.arange(0, COLUMNS)
         column_real = column < N
         product = _products(own, x, row, row_real, column, column_real, C, BLOCK_C, RAISE, PRECISION)
         other_length = tl.load(square + column, mask=column_real, other=float("inf"))
-        other_density = tl.load(density + column, mask=column_real, other=-float("inf"))
+        other_order = tl.load(order + column, mask=column_real, other=-float("inf"))
         distance = other_length[None, :] - 2 * product
-        denser = other_density[None, :] > own_density[:, None]
+        denser = other_order[None, :] > own_order[:, None]
         gap = tl.minimum(gap, tl.where(denser, distance, float("inf")))
     least = tl.min(gap, 1)
     length = tl.load(square + row, mask=row_real, other=0.0)
+    own_density = tl.load(density + picture * N + row, mask=row_real, other=0.0)
     result = tl.sqrt_rn(tl.maximum(least + length, 0.0) * (1.0 / C)) * own_density
     result = tl.where(least == float("inf"), float("inf"), result)
     if MASKED:
@@ -378,12 +379,16 @@ def _dpc_knn(x: Tensor, clusters: int, k: int, mask: Tensor | None, added: Tenso
     tiles = choose_tiles(x.shape[2], k, x.dtype)
     with _on_device(x):
         x, square = _prepared(x, tiles)
-        density = _density(x, square, mask, k, tiles)
+        total = _near_sum(x, square, mask, k, tiles)
+        density = (total / -k).exp()
+        # Which token is denser is told by the sum of distances, where there is no noise: among near tokens, in even
+        # parts of a picture, fp32 densities are 1 less a few roundings, and decided little there.
+        order = -total
         if added is not None:
-            density = density + added
+            order = density = density + added
         if mask is not None:
-            density = torch.where(mask, density, 0)
-        return _clusters(x, square, mask, density.contiguous(), clusters, tiles)
+            order = order.masked_fill(~mask, -torch.inf)
+        return _clusters(x, square, mask, density.contiguous(), order.contiguous(), clusters, tiles)
 
 
 @_dpc_knn.register_fake
@@ -432,10 +437,10 @@ def _prepared(x: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
     return centred, square
 
 
-def _density(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Tiles) -> Tensor:
-    """exp(-mean of the k smallest distances, the own, 0, among them), (B, N); of empty tokens any number."""
+def _near_sum(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Tiles) -> Tensor:
+    """Sum of the k smallest distances, the own, 0, among them, (B, N); of empty tokens any number."""
     if k == 1:
-        return torch.ones_like(square)
+        return torch.zeros_like(square)
     batch, tokens, _ = x.shape
     total = torch.empty_like(square)
     largest = None if mask is None else torch.empty_like(square)
@@ -448,18 +453,18 @@ def _density(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Tile
         far = (largest.max().sqrt() + 1).square()
         missing = k - mask.sum(dim=1, keepdim=True)
         total = torch.where(missing > 0, total + missing * far, total)
-    return (total / -k).exp()
+    return total
 
 
 def _clusters(
-    x: Tensor, square: Tensor, mask: Tensor | None, density: Tensor, clusters: int, tiles: Tiles
+    x: Tensor, square: Tensor, mask: Tensor | None, density: Tensor, order: Tensor, clusters: int, tiles: Tiles
 ) -> tuple[Tensor, Tensor]:
-    """Labels and centres from the densities."""
+    """Labels and centres from the densities, and from what orders them."""
     batch, tokens, _ = x.shape
     grid = (triton.cdiv(tokens, BLOCK), batch)
     passes = {"MASKED": mask is not None, "ROWS": BLOCK, "COLUMNS": tiles.columns, **_features_of(x, tiles)}
     score = torch.empty_like(density)
-    _scores[grid](x, square, mask, density, score, tokens, **passes)
+    _scores[grid](x, square, mask, density, order, score, tokens, **passes)
     rank = torch.empty_like(score, dtype=torch.int32)
     centre = x.new_empty((batch, clusters), dtype=torch.int64)
     _rank[grid](score, rank, centre, tokens, clusters, ROWS=BLOCK, COLUMNS=BLOCK)

@@ -67,10 +67,13 @@ class Kind:
     products: Products
     rounded: Callable[[Tensor], Tensor] | None = None
     """How the features themselves are rounded beforehand; None where they are fp32, and centred."""
+    by_density: bool = False
+    """Whether the denser token is told by exp(-mean distance), else by the mean distance itself, as the kernels do."""
 
 
 KINDS = {
     "fp32": Kind(lambda x: x @ x.mT),
+    "fp32, by density": Kind(lambda x: x @ x.mT, by_density=True),
     "tf32x3": Kind(thrice(round_tf32)),
     "bf16x3": Kind(thrice(round_bf16)),
     "tf32": Kind(once(round_tf32)),
@@ -82,9 +85,8 @@ KINDS = {
 
 
 def exact_distances(x: Tensor) -> Tensor:
-    """Squared distances over C in fp64, (N, C) to (N, N)."""
-    x = x.double()
-    return _from_products(x - x.mean(dim=0), lambda x: x @ x.mT)
+    """Squared distances over C in fp64, (N, C) to (N, N). Not centred: equal tokens stay at distance 0."""
+    return _from_products(x.double(), lambda x: x @ x.mT)
 
 
 def distances(x: Tensor, kind: Kind) -> Tensor:
@@ -100,12 +102,14 @@ def _from_products(x: Tensor, products: Products) -> Tensor:
     return (length[:, None] + length - 2 * product).clamp_(min=0).fill_diagonal_(0) / x.shape[1]
 
 
-def partition(distance: Tensor, clusters: int, k: int) -> Tensor:
+def partition(distance: Tensor, clusters: int, k: int, by_density: bool = False) -> Tensor:
     """DPC-KNN (see `tcformer.clustering`) of one picture, in the distances' precision: label of every token, (N,)."""
-    density = (-distance.topk(min(k, len(distance)), dim=1, largest=False).values.mean(dim=1)).exp()
+    mean = distance.topk(min(k, len(distance)), dim=1, largest=False).values.sort(dim=1).values.mean(dim=1)
+    density = (-mean).exp()
+    order = density if by_density else -mean
     gap = torch.cat([
-        rows.masked_fill(density <= own[:, None], torch.inf).amin(dim=1)
-        for rows, own in zip(distance.split(CHUNK), density.split(CHUNK), strict=True)
+        rows.masked_fill(order <= own[:, None], torch.inf).amin(dim=1)
+        for rows, own in zip(distance.split(CHUNK), order.split(CHUNK), strict=True)
     ])  # fmt: skip
     score = torch.where(gap.isinf(), torch.inf, gap.sqrt() * density)
     centre = score.sort(descending=True, stable=True).indices[:clusters]
@@ -144,7 +148,7 @@ def agreement(features: Features, ratio: float = 0.25, k: int = 5) -> dict[str, 
     exact = partition(exact_distances(features.x), clusters, k)
     found = {}
     for name, kind in KINDS.items():
-        label = partition(distances(features.x, kind), clusters, k)
+        label = partition(distances(features.x, kind), clusters, k, kind.by_density)
         found[name] = share_equal(label, exact, features.cells)
         if kind.rounded is not None:
             own = partition(exact_distances(kind.rounded(features.x.float())), clusters, k)
