@@ -5,8 +5,7 @@ the nearest denser token, the nearest centre. In between, tokens are ranked by s
 the features is linear in N; fp32 features are copied once, centred.
 
 Equal pictures get bit-equal clusters in any batch: tile sizes follow from C, k and the type of the features, no
-program looks beyond its picture (but for the mask's `far`, which is defined over the batch), and nothing is added up
-in an order left to chance.
+program looks beyond its picture, and nothing is added up in an order left to chance.
 """
 
 from __future__ import annotations
@@ -163,12 +162,11 @@ def _prepare(
 
 @triton.jit
 def _neighbours(
-    x, square, mask, near_sum, largest, N,
+    x, square, mask, near_sum, N,
     C: tl.constexpr, OTHERS: tl.constexpr, MASKED: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Sum of each token's OTHERS smallest distances to other tokens; where MASKED, to real ones, as many as there
-    are, and the largest distance to any.
+    """Sum of each token's OTHERS smallest distances to other tokens; where MASKED, to real ones, as many as there are.
 
     Every lane, a row and a column of the tile, keeps its own OTHERS smallest numbers in order, in registers; they are
     put together once, at the end. The row's squared length, the same for all, is added then, too.
@@ -183,7 +181,6 @@ def _neighbours(
     lane = tl.arange(0, COLUMNS)
     unknown = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
     near = (unknown,) * OTHERS
-    furthest = -unknown
     for start in range(0, N, COLUMNS):
         column = start + lane
         column_real = column < N
@@ -191,7 +188,6 @@ def _neighbours(
         other_length = tl.load(square + column, mask=column_real, other=float("inf"))
         distance = other_length[None, :] - 2 * product
         if MASKED:
-            furthest = tl.maximum(furthest, tl.where(column_real[None, :], distance, -float("inf")))
             full = tl.load(mask + picture * N + column, mask=column_real, other=0) != 0
             distance = tl.where(full[None, :], distance, float("inf"))
         distance = tl.where(row[:, None] == column[None, :], float("inf"), distance)
@@ -215,8 +211,6 @@ def _neighbours(
             kept = kept + (tl.where(taken, near[i + 1], near[i]),)  # type: ignore[assignment]  # noqa: RUF005
         near = kept
     tl.store(near_sum + picture * N + row, total, mask=row_real)
-    if MASKED:
-        tl.store(largest + picture * N + row, tl.maximum(tl.max(furthest, 1) + length, 0.0) * (1.0 / C), mask=row_real)
 
 
 @triton.jit
@@ -262,7 +256,8 @@ def _scores(
 def _rank(score, rank, centre, N, K, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Place of every token by descending score, equal ones by index; the first K are the centres.
 
-    Counts the tokens before each: places are a permutation whatever the scores are. NaN counts as +inf.
+    Counts the tokens before each: places are a permutation whatever the scores are. NaN, which nothing above is known
+    to give, counts as +inf: two tokens at one place would leave a centre unwritten, and the next pass reads there.
     """
     picture = tl.program_id(1).to(tl.int64)
     score += picture * N
@@ -347,7 +342,8 @@ def dpc_knn(
         clusters: number of clusters K, 1 to N.
         k: neighbours of the density estimate, the token itself among them; at most N are taken.
         mask: (B, N) bool, true for real tokens and false for empty ones; None where all are real.
-        added: (B, N) fp32, at least 0, added to the densities: the published noise; None for none.
+        added: (B, N) fp32, at least 0, added to the densities: the published noise; None for none. With noise, and
+            less than k real tokens in a picture, densities do not count the empty ones among their neighbours.
 
     Returns:
         Cluster of every token, (B, N) int64 in [0, K), and token at the centre of every cluster, (B, K) int64 in
@@ -438,21 +434,20 @@ def _prepared(x: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
 
 
 def _near_sum(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Tiles) -> Tensor:
-    """Sum of the k smallest distances, the own, 0, among them, (B, N); of empty tokens any number."""
+    """Sum of the k smallest distances, the own, 0, among them, (B, N); of empty tokens any number.
+
+    Where less than k tokens are real, `tcformer.clustering` also takes the distance to an empty token as often as one
+    is missing. That is the same for all real tokens of the picture and multiplies all their densities alike, so that
+    it is left out here.
+    """
     if k == 1:
         return torch.zeros_like(square)
     batch, tokens, _ = x.shape
     total = torch.empty_like(square)
-    largest = None if mask is None else torch.empty_like(square)
     _neighbours[triton.cdiv(tokens, BLOCK), batch](
-        x, square, mask, total, largest, tokens,
+        x, square, mask, total, tokens,
         OTHERS=k - 1, MASKED=mask is not None, ROWS=BLOCK, COLUMNS=tiles.near, **_features_of(x, tiles),
     )  # fmt: skip
-    if mask is not None and largest is not None:
-        # Where less than k tokens are real, empty ones are among the nearest (`tcformer.clustering.hide_empty`).
-        far = (largest.max().sqrt() + 1).square()
-        missing = k - mask.sum(dim=1, keepdim=True)
-        total = torch.where(missing > 0, total + missing * far, total)
     return total
 
 

@@ -102,14 +102,16 @@ def definition(x, clusters, k, mask=None, added=None):
 @st.composite
 def pictures(draw_from):
     """Tokens (B, N, C), some of them perhaps empty, noise for the densities, a number of clusters and of neighbours."""
-    batch, tokens, channels = (draw_from(st.integers(*r)) for r in ((1, 2), (2, 70), (2, 40)))
+    batch, tokens, channels = (draw_from(st.integers(*r)) for r in ((1, 2), (3, 70), (2, 40)))
     seed = draw_from(st.integers(0, 2**31))
-    real = draw_from(st.integers(1, tokens)) if draw_from(st.booleans()) else tokens
+    # With k = 2, or two tokens, mutual neighbours tie, and rounding decides.
+    k = draw_from(st.integers(3, 16))
+    real = draw_from(st.integers(3, tokens)) if draw_from(st.booleans()) else tokens
+    noisy = real >= k and draw_from(st.booleans())  # see `dpc_knn` for noise among less real tokens
     generator = torch.Generator().manual_seed(seed)
     mask = torch.stack([torch.randperm(tokens, generator=generator) < real for _ in range(batch)])
-    added = 0.1 * torch.rand(batch, tokens, generator=generator) if draw_from(st.booleans()) else None
+    added = 0.1 * torch.rand(batch, tokens, generator=generator) if noisy else None
     x = draw(batch, tokens, channels, seed=seed)
-    k = draw_from(st.integers(3, 16))  # with k = 2 mutual neighbours tie, and rounding decides
     return x, draw_from(st.integers(1, real)), k, mask if real < tokens else None, added
 
 
@@ -146,6 +148,13 @@ def test_golden_units(dpc_knn, golden, key, real):
     assert torch.equal(dpc_knn(x, 24, 5, mask).label, golden.load("units")[key])
 
 
+def test_even_parts_of_a_picture(dpc_knn):
+    """Where near tokens' densities are 1 less a few roundings, their distances still tell the denser."""
+    other = draw(1, 10, 32)
+    x = torch.cat([1e-3 * draw(1, 60, 32, seed=1), other, -other], dim=1)
+    assert torch.equal(dpc_knn(x, 40, 5).label, clustering.dpc_knn(x.double(), 40, 5).label)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_ties_go_by_index(dpc_knn, dtype):
     """Small whole numbers, exact in every step up to the density: many equal tokens, distances and densities."""
@@ -172,9 +181,9 @@ def test_equal_tokens_score_equally_and_go_by_index(dpc_knn, dtype):
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_identical_tokens(dpc_knn, k):
-    label, centre = dpc_knn(torch.ones(2, 20, 4), 5, k)
-    assert torch.equal(centre, torch.arange(5).expand(2, -1))
-    assert torch.equal(label, F.pad(torch.arange(5), (0, 15)).expand(2, -1))
+    label, centre = dpc_knn(torch.ones(2, 150, 4), 130, k)
+    assert torch.equal(centre, torch.arange(130).expand(2, -1))
+    assert torch.equal(label, F.pad(torch.arange(130), (0, 20)).expand(2, -1))
 
 
 def test_one_neighbour_makes_all_tokens_as_dense(dpc_knn):
@@ -189,11 +198,13 @@ def test_empty_tokens_join_the_first_cluster_and_are_centres_last(dpc_knn):
     assert (label[:, 25::5] == 0).all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_clusters_do_not_depend_on_the_batch(dpc_knn, dtype):
+@pytest.mark.parametrize(("dtype", "real"), [(torch.float32, 70), (torch.bfloat16, 70), (torch.float32, 4)], ids=str)
+def test_clusters_do_not_depend_on_the_batch(dpc_knn, dtype, real):
     x = draw(3, 70, 24, dtype=dtype)
     x[0] *= 1000
-    together, alone = dpc_knn(x, 20, 5), [dpc_knn(one[None], 20, 5) for one in x]
+    mask = None if real == 70 else torch.arange(70)[None] < real
+    together = dpc_knn(x, 20, 5, None if mask is None else mask.expand(3, -1))
+    alone = [dpc_knn(one[None], 20, 5, mask) for one in x]
     assert torch.equal(together.label, torch.cat([one.label for one in alone]))
     assert torch.equal(together.centre, torch.cat([one.centre for one in alone]))
 
@@ -203,11 +214,13 @@ def test_features_that_are_not_finite_give_numbers_in_range(dpc_knn, bad):
     x = draw(2, 40, 8)
     x[0, 3] = bad
     x[0, 7, 2] = -bad
-    label, centre = dpc_knn(x, 10, 5)
+    added = torch.zeros(2, 40)
+    added[0, 5] = bad
+    label, centre = dpc_knn(x, 10, 5, None, added)
     assert len(centre[0].unique()) == 10
     for numbers, most in ((label, 10), (centre, 40)):
         assert ((numbers >= 0) & (numbers < most)).all()
-    other = dpc_knn(x[1:], 10, 5)
+    other = dpc_knn(x[1:], 10, 5, None, added[1:])
     assert torch.equal(label[1:], other.label), "other pictures are left alone"
 
 
