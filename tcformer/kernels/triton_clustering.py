@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
+
+from tcformer.kernels.triton_passes import add_up, assign, neighbours, prepare, rank_scores, scores
 
 FP32_PRODUCTS = "tf32x3"
 """How fp32 features are multiplied: three tf32 products, about as precise as fp32 and several times as quick as
@@ -79,238 +80,6 @@ def choose_tiles(channels: int, k: int, dtype: torch.dtype) -> Tiles:
     if whole <= (128 if half else 64):
         return Tiles(near, columns, whole, 3)
     return Tiles(min(near, 32), columns, 64, 3)
-
-
-@triton.jit
-def _features(x, token, real, first, C: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr):
-    """Features of some tokens of one picture, channels `first` onwards, 0 where there are none."""
-    channel = first + tl.arange(0, BLOCK_C)
-    place = x + token[:, None] * C + channel[None, :]
-    # Without the channel mask where it is not needed: a row's mask alone keeps loads wide.
-    if C % BLOCK_C == 0:
-        block = tl.load(place, mask=real[:, None], other=0.0)
-    else:
-        block = tl.load(place, mask=real[:, None] & (channel < C)[None, :], other=0.0)
-    return block.to(tl.float32) if RAISE else block
-
-
-@triton.jit
-def _products(
-    own, x, row, row_real, column, column_real,
-    C: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Scalar products of row tokens with column tokens. `own`: the rows' first BLOCK_C channels, read beforehand."""
-    if C <= BLOCK_C:
-        other = _features(x, column, column_real, 0, C, BLOCK_C, RAISE)
-        return tl.dot(own, tl.trans(other), input_precision=PRECISION)
-    product = tl.zeros((row.shape[0], column.shape[0]), tl.float32)
-    for first in range(0, C, BLOCK_C):
-        one = _features(x, row, row_real, first, C, BLOCK_C, RAISE)
-        other = _features(x, column, column_real, first, C, BLOCK_C, RAISE)
-        product = tl.dot(one, tl.trans(other), product, input_precision=PRECISION)
-    return product
-
-
-@triton.jit
-def _add_up(x, sums, N, C: tl.constexpr, ROWS: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_C: tl.constexpr):
-    """Sums of ROWS tokens' features: x (B, N, C) to sums (B, N / ROWS, C)."""
-    part = tl.program_id(0)
-    picture = tl.program_id(2).to(tl.int64)
-    x += picture * N * C
-    channel = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
-    total = tl.zeros((BLOCK_N, BLOCK_C), tl.float32)
-    for first in range(0, tl.minimum(ROWS, N - part * ROWS), BLOCK_N):
-        token = part * ROWS + first + tl.arange(0, BLOCK_N)
-        inside = (token < N)[:, None] & (channel < C)[None, :]
-        total += tl.load(x + token[:, None] * C + channel[None, :], mask=inside, other=0.0)
-    sums += (picture * tl.num_programs(0) + part) * C
-    tl.store(sums + channel, tl.sum(total, 0), mask=channel < C)
-
-
-@triton.jit
-def _prepare(
-    x, sums, parts, centred, square, N, scale,
-    C: tl.constexpr, CENTRE: tl.constexpr, BLOCK: tl.constexpr, BLOCK_C: tl.constexpr,
-    RAISE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Subtract the picture's mean where CENTRE, and take every token's squared length.
-
-    The length is the diagonal of the same product by which distances are made: whatever the rounding of the
-    hardware's accumulation, equal tokens lie at distance 0 exactly, and what it loses in near pairs cancels.
-    """
-    picture = tl.program_id(1).to(tl.int64)
-    x += picture * N * C
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    real = row < N
-    product = tl.zeros((BLOCK, BLOCK), tl.float32)
-    for first in range(0, C, BLOCK_C):
-        block = _features(x, row, real, first, C, BLOCK_C, RAISE)
-        if CENTRE:
-            channel = first + tl.arange(0, BLOCK_C)
-            inside = channel < C
-            total = tl.zeros((BLOCK_C,), tl.float32)
-            for part in range(parts):
-                total += tl.load(sums + (picture * parts + part) * C + channel, mask=inside, other=0.0)
-            block = tl.where(real[:, None], block - (total * scale)[None, :], 0.0)
-            place = centred + picture * N * C + row[:, None] * C + channel[None, :]
-            tl.store(place, block, mask=real[:, None] & inside[None, :])
-        product = tl.dot(block, tl.trans(block), product, input_precision=PRECISION)
-    index = tl.arange(0, BLOCK)
-    length = tl.sum(tl.where(index[:, None] == index[None, :], product, 0.0), 1)
-    tl.store(square + picture * N + row, length, mask=real)
-
-
-@triton.jit
-def _neighbours(
-    x, square, mask, near_sum, N,
-    C: tl.constexpr, OTHERS: tl.constexpr, MASKED: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Sum of each token's OTHERS smallest distances to other tokens; where MASKED, to real ones, as many as there are.
-
-    Every lane, a row and a column of the tile, keeps its own OTHERS smallest numbers in order, in registers; they are
-    put together once, at the end. The row's squared length, the same for all, is added then, too.
-    """
-    picture = tl.program_id(1).to(tl.int64)
-    x += picture * N * C
-    square += picture * N
-    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    row_real = row < N
-    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
-    length = tl.load(square + row, mask=row_real, other=0.0)
-    lane = tl.arange(0, COLUMNS)
-    unknown = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
-    near = (unknown,) * OTHERS
-    for start in range(0, N, COLUMNS):
-        column = start + lane
-        column_real = column < N
-        product = _products(own, x, row, row_real, column, column_real, C, BLOCK_C, RAISE, PRECISION)
-        other_length = tl.load(square + column, mask=column_real, other=float("inf"))
-        distance = other_length[None, :] - 2 * product
-        if MASKED:
-            full = tl.load(mask + picture * N + column, mask=column_real, other=0) != 0
-            distance = tl.where(full[None, :], distance, float("inf"))
-        distance = tl.where(row[:, None] == column[None, :], float("inf"), distance)
-        # Insert into the ordered list: what is displaced moves on.
-        kept = (tl.minimum(near[0], distance),)
-        distance = tl.maximum(near[0], distance)
-        for i in tl.static_range(1, OTHERS):
-            kept = kept + (tl.minimum(near[i], distance),)  # type: ignore[assignment]  # noqa: RUF005
-            distance = tl.maximum(near[i], distance)
-        near = kept
-    total = tl.zeros((ROWS,), tl.float32)
-    for _ in tl.static_range(OTHERS):
-        first = near[0]
-        least = tl.min(first, 1)
-        distance = tl.maximum(least + length, 0.0) * (1.0 / C)
-        total += tl.where(least < float("inf"), distance, 0.0) if MASKED else distance
-        taken = lane[None, :] == tl.argmin(first, 1)[:, None]
-        near = near + (unknown,)  # noqa: RUF005  as above: Triton knows no unpacking into a tuple
-        kept = (tl.where(taken, near[1], first),)
-        for i in tl.static_range(1, OTHERS):
-            kept = kept + (tl.where(taken, near[i + 1], near[i]),)  # type: ignore[assignment]  # noqa: RUF005
-        near = kept
-    tl.store(near_sum + picture * N + row, total, mask=row_real)
-
-
-@triton.jit
-def _scores(
-    x, square, mask, density, order, score, N,
-    C: tl.constexpr, MASKED: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Density times distance to the nearest token of strictly higher `order`; -1 for empty tokens.
-
-    The densest get +inf where `tcformer.clustering` takes the picture's largest distance: no other token has a
-    larger gap or as high a density, so the order of the scores, all that counts, is the same.
-    """
-    picture = tl.program_id(1).to(tl.int64)
-    x += picture * N * C
-    square += picture * N
-    order += picture * N
-    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    row_real = row < N
-    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
-    own_order = tl.load(order + row, mask=row_real, other=0.0)
-    gap = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
-    for start in range(0, N, COLUMNS):
-        column = start + tl.arange(0, COLUMNS)
-        column_real = column < N
-        product = _products(own, x, row, row_real, column, column_real, C, BLOCK_C, RAISE, PRECISION)
-        other_length = tl.load(square + column, mask=column_real, other=float("inf"))
-        other_order = tl.load(order + column, mask=column_real, other=-float("inf"))
-        distance = other_length[None, :] - 2 * product
-        denser = other_order[None, :] > own_order[:, None]
-        gap = tl.minimum(gap, tl.where(denser, distance, float("inf")))
-    least = tl.min(gap, 1)
-    length = tl.load(square + row, mask=row_real, other=0.0)
-    own_density = tl.load(density + picture * N + row, mask=row_real, other=0.0)
-    result = tl.sqrt_rn(tl.maximum(least + length, 0.0) * (1.0 / C)) * own_density
-    result = tl.where(least == float("inf"), float("inf"), result)
-    if MASKED:
-        result = tl.where(tl.load(mask + picture * N + row, mask=row_real, other=0) != 0, result, -1.0)
-    tl.store(score + picture * N + row, result, mask=row_real)
-
-
-@triton.jit
-def _rank(score, rank, centre, N, K, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Place of every token by descending score, equal ones by index; the first K are the centres.
-
-    Counts the tokens before each: places are a permutation whatever the scores are. NaN, which nothing above is known
-    to give, counts as +inf: two tokens at one place would leave a centre unwritten, and the next pass reads there.
-    """
-    picture = tl.program_id(1).to(tl.int64)
-    score += picture * N
-    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    own = tl.load(score + row, mask=row < N, other=0.0)
-    own = tl.where(own == own, own, float("inf"))
-    before = tl.zeros((ROWS, COLUMNS), tl.int32)
-    for start in range(0, N, COLUMNS):
-        column = start + tl.arange(0, COLUMNS)
-        other = tl.load(score + column, mask=column < N, other=-float("inf"))
-        other = tl.where(other == other, other, float("inf"))
-        tie = (other[None, :] == own[:, None]) & (column[None, :] < row[:, None])
-        first = (other[None, :] > own[:, None]) | tie
-        before += first.to(tl.int32)
-    place = tl.sum(before, 1)
-    tl.store(rank + picture * N + row, place, mask=row < N)
-    tl.store(centre + picture * K + place, row.to(tl.int64), mask=(row < N) & (place < K))
-
-
-@triton.jit
-def _assign(
-    x, square, mask, rank, centre, label, N, K,
-    C: tl.constexpr, MASKED: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_C: tl.constexpr, RAISE: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """The nearest centre of every token, of equally near ones the first. A centre joins itself, empty tokens the
-    first: all centres are equally far from them."""
-    picture = tl.program_id(1).to(tl.int64)
-    x += picture * N * C
-    square += picture * N
-    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    row_real = row < N
-    own = _features(x, row, row_real, 0, C, BLOCK_C, RAISE)
-    length = tl.load(square + row, mask=row_real, other=0.0)
-    least = tl.full((ROWS, COLUMNS), float("inf"), tl.float32)
-    nearest = tl.zeros((ROWS, COLUMNS), tl.int32)
-    for start in range(0, K, COLUMNS):
-        place = start + tl.arange(0, COLUMNS)
-        real = place < K
-        token = tl.load(centre + picture * K + place, mask=real, other=0).to(tl.int32)
-        product = _products(own, x, row, row_real, token, real, C, BLOCK_C, RAISE, PRECISION)
-        other_length = tl.load(square + token, mask=real, other=float("inf"))
-        # As in the other passes, but cut at 0 in here: below it, rounding must not choose.
-        distance = tl.maximum(other_length[None, :] - 2 * product + length[:, None], 0.0)
-        closer = distance < least
-        least = tl.where(closer, distance, least)
-        nearest = tl.where(closer, place[None, :], nearest)
-    result = tl.min(tl.where(least == tl.min(least, 1)[:, None], nearest, K), 1)
-    if MASKED:
-        result = tl.where(tl.load(mask + picture * N + row, mask=row_real, other=0) != 0, result, 0)
-    place = tl.load(rank + picture * N + row, mask=row_real, other=0)
-    result = tl.where(place < K, place, result)
-    tl.store(label + picture * N + row, result.to(tl.int64), mask=row_real)
 
 
 def why_not(x: Tensor, k: int) -> str | None:
@@ -424,10 +193,10 @@ def _prepared(x: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
         centred = torch.empty_like(x)
         parts = triton.cdiv(tokens, SUM_ROWS)
         sums = x.new_empty((batch, parts, channels))
-        _add_up[parts, triton.cdiv(channels, tiles.channels), batch](
+        add_up[parts, triton.cdiv(channels, tiles.channels), batch](
             x, sums, tokens, C=channels, ROWS=SUM_ROWS, BLOCK_N=32, BLOCK_C=tiles.channels
         )
-    _prepare[triton.cdiv(tokens, BLOCK), batch](
+    prepare[triton.cdiv(tokens, BLOCK), batch](
         x, sums, parts, centred, square, tokens, 1 / tokens, CENTRE=centre, BLOCK=BLOCK, **_features_of(x, tiles)
     )
     return centred, square
@@ -444,7 +213,7 @@ def _near_sum(x: Tensor, square: Tensor, mask: Tensor | None, k: int, tiles: Til
         return torch.zeros_like(square)
     batch, tokens, _ = x.shape
     total = torch.empty_like(square)
-    _neighbours[triton.cdiv(tokens, BLOCK), batch](
+    neighbours[triton.cdiv(tokens, BLOCK), batch](
         x, square, mask, total, tokens,
         OTHERS=k - 1, MASKED=mask is not None, ROWS=BLOCK, COLUMNS=tiles.near, **_features_of(x, tiles),
     )  # fmt: skip
@@ -459,10 +228,10 @@ def _clusters(
     grid = (triton.cdiv(tokens, BLOCK), batch)
     passes = {"MASKED": mask is not None, "ROWS": BLOCK, "COLUMNS": tiles.columns, **_features_of(x, tiles)}
     score = torch.empty_like(density)
-    _scores[grid](x, square, mask, density, order, score, tokens, **passes)
+    scores[grid](x, square, mask, density, order, score, tokens, **passes)
     rank = torch.empty_like(score, dtype=torch.int32)
     centre = x.new_empty((batch, clusters), dtype=torch.int64)
-    _rank[grid](score, rank, centre, tokens, clusters, ROWS=BLOCK, COLUMNS=BLOCK)
+    rank_scores[grid](score, rank, centre, tokens, clusters, ROWS=BLOCK, COLUMNS=BLOCK)
     label = x.new_empty((batch, tokens), dtype=torch.int64)
-    _assign[grid](x, square, mask, rank, centre, label, tokens, clusters, **passes)
+    assign[grid](x, square, mask, rank, centre, label, tokens, clusters, **passes)
     return label, centre

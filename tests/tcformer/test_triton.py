@@ -337,7 +337,7 @@ def test_clustering_compiles_for_an_h100_without_spilling(dtype, channels):
         assert one.spilled == 0, one.kernel
         assert one.residents >= 2, one.kernel
         # The same tensor-core instruction makes distances and lengths: equal tokens lie at distance 0 exactly.
-        multiplies = one.kernel in ("_prepare", "_neighbours", "_scores", "_assign")
+        multiplies = one.kernel in ("prepare", "neighbours", "scores", "assign")
         assert ("wgmma.mma_async" in one.ptx) == multiplies, one.kernel
 
 
