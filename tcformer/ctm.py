@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tcformer.blocks import TokenConv
@@ -45,14 +46,20 @@ class CTM(nn.Module):
         Returns:
             The merged tokens; the tokens before merging, normed, on the same halved map; their scores (B, N, 1).
         """
-        x = self.norm(self.conv(tokens.x, tokens.assignment, tokens.size))
+        convolved = self.conv(tokens.x, tokens.assignment, tokens.size)
+        x = self.norm(convolved)
         height, width = tokens.size
         before = Tokens(x, tokens.assignment, (-(-height // 2), -(-width // 2)))
         score = self.score(x)
-        clusters = self.cluster(x)
+        clusters = self.cluster(x if x.dtype == raised(x).dtype else self._norm_raised(convolved))
         groups = Groups(clusters.label, clusters.centre.shape[1])
         merged, share = merge_features(x, groups, raised(score).exp())
         return Tokens(merged, before.assignment.merged(groups, share), before.size), before, score
+
+    def _norm_raised(self, x: Tensor) -> Tensor:
+        """The norm in fp32: features rounded to half precision tie, and ties split clusters anyhow."""
+        weight, bias = self.norm.weight.float(), self.norm.bias.float()
+        return F.layer_norm(x.detach().float(), self.norm.normalized_shape, weight, bias, self.norm.eps)
 
     def cluster(self, x: Tensor) -> Clusters:
         """Cluster normed features, (B, N, C), into ceil(ratio N) clusters, at least one."""

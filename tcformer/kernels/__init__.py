@@ -7,12 +7,11 @@
 | `attention` | `plain`, the N x M logits | PyTorch's | PyTorch's |
 
 `TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and tracing, which cannot
-follow the others. Without Triton, CUDA takes the forms of the CPU.
+follow the others. Where Triton is missing or does not support the input, CUDA clusters in the plain form.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 
@@ -21,6 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tcformer.kernels import plain, tiled
+
+TRITON = torch.cuda.is_available() and importlib.util.find_spec("triton") is not None
+"""Whether Triton's kernels can be used: a CUDA device is there, and Triton."""
+
+if TRITON:
+    from tcformer.kernels import triton_clustering, triton_mixing
 
 VARIABLE = "TCFORMER_KERNELS"
 """The environment's switch: `off`, or `auto` (the default). Read at every call."""
@@ -40,12 +45,6 @@ def plain_only() -> bool:
     return value == "off"
 
 
-@functools.cache
-def has_triton() -> bool:
-    """Whether Triton is installed."""
-    return importlib.util.find_spec("triton") is not None
-
-
 def dpc_knn(
     x: Tensor, clusters: int, k: int, mask: Tensor | None = None, added: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -62,9 +61,12 @@ def dpc_knn(
         Cluster of every token, (B, N) int64, and token at the centre of every cluster, (B, K) int64. Ties go to the
         lower index: of tokens with equal scores the earlier comes first, of centres at equal distance the first.
     """
-    if plain_only() or mask is not None:
-        return plain.dpc_knn(raised(x), clusters, k, mask, added)
-    return _dpc_knn(x, clusters, k, added)
+    if not plain_only():
+        if x.is_cpu and mask is None:
+            return _dpc_knn(x, clusters, k, added)
+        if TRITON and x.is_cuda and triton_clustering.supported(x, k):
+            return triton_clustering.dpc_knn(x, clusters, k, mask, added)
+    return plain.dpc_knn(raised(x), clusters, k, mask, added)
 
 
 @torch.library.custom_op("tcformer::dpc_knn", mutates_args=())
@@ -112,7 +114,9 @@ def bag_sum(rows: Tensor, index: Tensor, weight: Tensor, offset: Tensor) -> Tens
     Returns:
         (bags, C), zero for empty bags.
     """
-    table = rows if rows.dtype == torch.float64 else rows.float()
+    if TRITON and rows.is_cuda:
+        return triton_mixing.bag_sum(rows, index, weight, offset)
+    table = raised(rows)
     found = F.embedding_bag(
         index, table, offset, mode="sum", per_sample_weights=weight.to(table.dtype), include_last_offset=True
     )
