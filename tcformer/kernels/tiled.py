@@ -58,6 +58,7 @@ class Points:
         self.x = x.flatten(0, 1)
         self.square = self.x.square().sum(dim=1)
         self.rows = self.x * -2
+        self.all = self.layers()
 
     def layers(self, column: Tensor | None = None) -> list[PackedLinear]:
         """For each picture, the layer from rows to their distances, less |a|^2, to its tokens.
@@ -122,10 +123,9 @@ def nearest(points: Points, others: int) -> tuple[Tensor, Tensor]:
     lanes = n // group
     if lanes < others:
         group, lanes = 1, n
-    layers = points.layers()
     candidates, lane = [], []
     for tile in points.tiles(n):
-        row, distance = points.distances(layers, tile)
+        row, distance = points.distances(points.all, tile)
         distance[torch.arange(len(row)), row % n] = torch.inf  # not the token itself
         # Lane j holds columns j, j + lanes, j + 2 lanes, ...; what is left over joins the candidates.
         body = distance[:, : group * lanes].unflatten(1, (group, lanes))
@@ -185,9 +185,9 @@ def peak_scores(points: Points, density: Tensor, order: Tensor, distance: Tensor
     if neighbour.shape[1]:
         gap = torch.where(order[neighbour] > order[:, None], distance, torch.inf).amin(dim=1)
     lone = gap.isinf().nonzero()[:, 0]
-    layers, columns = points.layers(), order.view(points.batch, points.tokens)
+    columns = order.view(points.batch, points.tokens)
     for tile in points.tiles(points.tokens, lone):
-        row, away = points.distances(layers, tile)
+        row, away = points.distances(points.all, tile)
         denser = columns[row // points.tokens] > order[row, None]
         gap[row] = (away.masked_fill_(~denser, torch.inf).amin(dim=1) + points.square[row]).clamp_(min=0)
     return torch.where(gap.isinf(), torch.inf, gap.sqrt() * density)
