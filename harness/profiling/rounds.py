@@ -18,8 +18,8 @@ MOST_SECONDS = 60.0
 """Warm-up ends at these, too, and is then said not to be stable."""
 BLOCK_MS = 100.0
 """A block takes about so long: short, so that the subjects of a round see the same machine."""
-MOST_CALLS = 50
-"""In a block."""
+LEAST_CALLS, MOST_CALLS = 3, 50
+"""In a block. The first call of a block finds the caches as another subject left them: its median does without."""
 
 
 class OutOfMemory(Exception):
@@ -45,7 +45,7 @@ def warm_up(block: Block, clock: Callable[[], float] = time.monotonic) -> WarmUp
     while True:
         value = median(block(calls))
         blocks += 1
-        calls = max(1, min(MOST_CALLS, math.ceil(BLOCK_MS / value) if value > 0 else MOST_CALLS))
+        calls = max(LEAST_CALLS, min(MOST_CALLS, math.ceil(BLOCK_MS / value) if value > 0 else MOST_CALLS))
         stable = abs(value - before) <= STABLE * min(value, before)
         if stable or blocks >= MOST_BLOCKS or (clock() - begin >= MOST_SECONDS and blocks > 1):
             return WarmUp(blocks, stable, calls)
