@@ -85,6 +85,8 @@ def _section(suite: Suite, group: Group, records: list[dict[str, Any]], facts: d
         yield f"- Published: {_published(fact)}."
     if group.aim:
         yield f"- Aim: {group.aim}."
+    if group.bound:
+        yield f"- What holds it: {' '.join(group.bound.split())}"
     here = [record["groups"][group.id] for record in records if group.id in record["groups"]]
     if not here:
         yield f"- Not measured: {lacks(group)}; `{command(suite, group)}` fills it."

@@ -31,6 +31,8 @@ class Group:
     """The id of a row in `results/published/facts/speed.yaml`."""
     aim: str = ""
     """What it should reach, in words."""
+    bound: str = ""
+    """What keeps it from there, in words, with the figures that say so."""
 
 
 @dataclass(frozen=True)
