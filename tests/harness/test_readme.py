@@ -57,8 +57,14 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
         words += ["--out", str(tmp_path / "out")]
     if words[0] == "describe":
         words += ["--out", str(tmp_path)]
+    if words[0] == "profile":
+        words += ["--rounds", "1"]
+        values["384x288"] = "64x64"
+        if "--suite" in words:  # a group that needs a GPU: on other machines it is only named
+            words += ["--records", str(tmp_path / "speed"), "--only", "base_inference_1"]
+            values["docs/speed.md"] = str(tmp_path / "speed.md")
     names = "|".join(rf"\b{re.escape(name)}\b" for name in sorted(values, key=len, reverse=True))
     filled = [re.sub(names, lambda m: values[m[0]], word) for word in words]
     done = harness(*filled)
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.stdout or (tmp_path / "speed.md").is_file()
