@@ -30,6 +30,7 @@ FREE = frozenset((
     "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d", "bernoulli_", "feature_dropout",
     "unflatten", "meshgrid", "square", "abs", "bitwise_and", "alias", "cumsum", "constant_pad_nd",
     "upsample_nearest1d", "norm", "linalg_vector_norm", "any", "all", "nonzero", "bincount",
+    "mT", "eye", "isinf",
 ))
 """Operators that hold no multiply-adds in this convention: counted, as zero."""
 
@@ -59,6 +60,11 @@ def _bag(inputs: list[Any], outputs: list[Any]) -> int:
     return math.prod(rows) * table[-1]
 
 
+def _scaled_addition(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of addcmul, which is how TCFormer adds its depthwise 1x1 convolutions."""
+    return math.prod(outputs[0].type().sizes())
+
+
 @dataclass(frozen=True)
 class Operations:
     """What one forward pass of one image costs."""
@@ -81,7 +87,7 @@ def count_operations(model: nn.Module, width: int, height: int) -> Operations:
     rules: dict[str, Any] = {f"aten::{name}": None for name in FREE}
     rules |= {"aten::scaled_dot_product_attention": _attention, "aten::cdist": _distances,
               "aten::_cdist_forward": _distances, "aten::baddbmm": _batched_product,
-              "aten::embedding_bag": _bag}
+              "aten::embedding_bag": _bag, "aten::addcmul": _scaled_addition}
     image = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of every shape it turns into a constant: intended here

@@ -6,8 +6,8 @@
 | `bag_sum` | `mixing.Mixer.matrix`, a dense product | `torch.nn.functional.embedding_bag` | `triton_mixing` |
 | `attention` | `plain`, the N x M logits | PyTorch's | PyTorch's |
 
-`TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and tracing, which cannot
-follow the others. Where Triton is missing or does not support the input, CUDA clusters in the plain form.
+`TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and, for the clustering,
+tracing, which cannot follow the others. Where Triton is missing or does not support the input, CUDA clusters in the plain form.
 """
 
 from __future__ import annotations
@@ -31,13 +31,16 @@ VARIABLE = "TCFORMER_KERNELS"
 """The environment's switch: `off`, or `auto` (the default). Read at every call."""
 
 
-def plain_only() -> bool:
-    """Whether only plain operators may be used: asked for, or needed as the model is traced or exported.
+def plain_only(traceable: bool = False) -> bool:
+    """Whether only plain operators may be used: asked for, or needed as the model is exported or traced.
+
+    Args:
+        traceable: whether torch.jit's tracer, which counts operations, can follow the quick form.
 
     Raises:
         ValueError: for another value of the variable.
     """
-    if torch.jit.is_tracing() or torch.compiler.is_exporting():
+    if torch.compiler.is_exporting() or (torch.jit.is_tracing() and not traceable):
         return True
     value = os.environ.get(VARIABLE, "auto")
     if value not in ("auto", "off"):
@@ -91,7 +94,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Te
     Returns:
         (B, heads, N, d).
     """
-    if plain_only():
+    if plain_only(traceable=True):
         return plain.attention(q, k, v, bias)
     mask = None if bias is None else bias.expand(-1, -1, q.shape[2], -1)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

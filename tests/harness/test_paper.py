@@ -35,7 +35,7 @@ def test_some_steps_on_real_photographs(shared, tmp_path):
     assert done.returncode == 0, done.stderr + done.stdout
     record = json.loads(next((tmp_path / "runs").glob("table_s2/paper/tcformer_large-*/record.json")).read_text())
     assert record["status"] == "measured"
-    assert record["model"]["gmacs"] == pytest.approx(38.8, abs=0.1)
+    assert record["model"]["gmacs"] == pytest.approx(38.6, abs=0.1)
     assert record["protocol"]["target"]["loss"] == "mse"
     assert record["training"]["steps"] == 2
     assert len(record["evaluation_noise"]["repeats"]) == 1
