@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from tcformer.kernels import raised
+from tcformer.models import Classifier, PoseModel
 from tcformer.prepared import prepare
 
 Run = Callable[[Tensor], Tensor]
@@ -98,15 +100,20 @@ class Fast(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) to what the model gives, in fp32: heat maps (B, K, ceil(H/4), ceil(W/4)) or logits."""
+        """(B, 3, H, W) to what the model gives, heat maps (B, K, ceil(H/4), ceil(W/4)) or logits.
+
+        The result is fp32, fp64 where the model is. Raises ValueError for another number of dimensions, or none of B.
+        """
+        if image.dim() != 4 or not len(image):
+            raise ValueError(f"images of shape {tuple(image.shape)}: (B, 3, H, W) is needed, B at least 1")
         image = image.to(self.device, self.dtype)
         if self.run is not None:
-            return self.run(image).float()
+            return raised(self.run(image))
         assert self.model is not None
         for path in self.paths:
             try:
                 run = FORMS[path](self.model)
-                out = run(image).float()
+                out = raised(run(image))
             except Exception as error:  # compilers and drivers fail in many ways; the next form needs less of them
                 if path == self.paths[-1]:
                     raise
@@ -131,8 +138,13 @@ def compile(model: nn.Module, dtype: torch.dtype | None = None, path: str = "aut
             fails; elsewhere plain, with a warning.
 
     Raises:
-        ValueError: for a form that the device and precision have not.
+        TypeError: for another kind of model.
+        ValueError: for a form that the device and precision have not, or a type that is not floating.
     """
+    if not isinstance(model, PoseModel | Classifier):
+        raise TypeError(f"{type(model).__name__} is neither a TCFormer pose model nor a TCFormer classifier")
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype {dtype!r} is no floating type of torch, such as torch.bfloat16")
     first = next(model.parameters())
     device, dtype = first.device, dtype or first.dtype
     allowed, tried = forms(device, dtype)

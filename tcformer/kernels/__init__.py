@@ -7,7 +7,8 @@
 | `attention` | `plain`, the N x M logits | PyTorch's | PyTorch's |
 
 `TCFORMER_KERNELS=off` in the environment takes the plain forms everywhere; so do export and, for the clustering,
-tracing, which cannot follow the others. Where Triton is missing or does not support the input, CUDA clusters in the plain form.
+tracing, which cannot follow the others. Where Triton is missing or does not support the input, CUDA clusters in the
+plain form.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def plain_only(traceable: bool = False) -> bool:
     """
     if torch.compiler.is_exporting() or (torch.jit.is_tracing() and not traceable):
         return True
-    value = os.environ.get(VARIABLE, "auto")
+    value = os.environ.get(VARIABLE) or "auto"
     if value not in ("auto", "off"):
         raise ValueError(f"{VARIABLE}='{value}' in the environment (choices: auto, off)")
     return value == "off"

@@ -115,6 +115,25 @@ def test_unknown_forms_are_named(small):
         tcformer.compile(small, path="captured")
 
 
+def test_what_is_no_tcformer_or_no_type_or_no_batch_is_named(small):
+    with pytest.raises(TypeError, match="Linear is neither"):
+        tcformer.compile(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="Fast is neither"):
+        tcformer.compile(tcformer.compile(small))
+    for dtype in ("bf16", torch.int8):
+        with pytest.raises(ValueError, match="floating type"):
+            tcformer.compile(small, dtype)
+    for shape in ((3, 64, 48), (0, 3, 64, 48)):
+        with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
+            tcformer.compile(small)(torch.zeros(shape))
+
+
+def test_double_stays(small):
+    with pytest.warns(UserWarning, match="float64"):
+        fast = tcformer.compile(small.double())
+    assert fast(torch.randn(1, 3, 64, 48)).dtype == torch.float64
+
+
 def test_a_form_that_fails_gives_way_to_the_next(small, monkeypatch):
     def broken(model):
         raise RuntimeError("no such processor\nand more")
