@@ -37,9 +37,10 @@ def read_file(path: Path) -> float:
 
 
 def peak_gib() -> float:
-    """The most memory this process has held. (`ru_maxrss` would be no less than what the parent held.)"""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 2**20
+    """The most memory this process has held."""
+    from harness.profiling.worker import resident_peak
+
+    return resident_peak() / 2**30
 
 
 def in_fresh_process(*arguments: object) -> dict[str, Any]:
