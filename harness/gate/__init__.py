@@ -1,0 +1,1 @@
+"""Comparisons: is a candidate the same as a base, better, worse, or can nobody tell?"""
