@@ -48,7 +48,7 @@ def test_ties_and_zeros_make_p_no_smaller():
 
 
 def test_the_rank_of_the_interval_is_that_of_the_tables():
-    """Hollander, Wolfe and Chicken, table of the signed-rank test: for n = 12, P(T <= 13) = 0.0212, P(T <= 14) = 0.0261."""
+    """Hollander, Wolfe and Chicken, table of signed-rank test: for n = 12, P(T <= 13) = 0.0212, P(T <= 14) 0.0261."""
     assert quantile_rank(12, 0.025) == 14
     assert quantile_rank(5, 0.025) == 0
 
