@@ -14,6 +14,14 @@ class Interrupted(Exception):
     """The user stopped a run (Ctrl-C). What was done is kept; the same command continues."""
 
 
+class Verdict(Exception):
+    """A command's answer is its exit status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
     """The error for a name that is not there: nearest names first, then all of them."""
     choices = list(choices)

@@ -7,8 +7,26 @@ import sys
 
 import typer
 
-from harness.cli import check, describe, doctor, errors, evaluate, explain, listing, predict, profile, report, run
-from harness.errors import Interrupted, UserError
+from harness.cli import (
+    check,
+    compare,
+    describe,
+    doctor,
+    errors,
+    evaluate,
+    explain,
+    gate,
+    listing,
+    predict,
+    profile,
+    report,
+    run,
+)
+from harness.errors import Interrupted, UserError, Verdict
+
+MISTAKE = {"compare": 3, "gate": 3}
+"""Exit status of a user's mistake, for commands whose own answers are 1 and 2."""
+
 
 app = typer.Typer(
     name="harness",
@@ -18,8 +36,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, report, evaluate, explain, errors, profile, listing, describe, doctor, predict, check):
-    app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.command)
+for command in (run, report, evaluate, explain, errors, profile, compare, gate, listing, describe, doctor, predict,
+                check):
+    app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
+        command.command)
 
 
 def version_callback(asked: bool) -> None:
@@ -43,11 +63,16 @@ def main() -> None:
     # step on two cores took 4 s instead of 0.15 beside one other busy process; sleeping at once costs half as much
     # again where nothing else runs. Read when torch is loaded, here and in the jobs.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    mistake = MISTAKE.get(sys.argv[1]) if len(sys.argv) > 1 else None
     try:
         app()
+    except Verdict as verdict:
+        sys.exit(verdict.status)
+    except SystemExit as end:
+        sys.exit(mistake if mistake and end.code == 2 else end.code)  # 2: an option that does not exist, for example
     except UserError as error:
         print(f"harness: error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(mistake or 1)
     except Interrupted:
         print("harness: interrupted; the same command continues where it was", file=sys.stderr)
         sys.exit(130)

@@ -20,8 +20,9 @@ import numpy as np
 from harness.gate.findings import BETTER, CANNOT_TELL, SAME, WORSE
 from harness.statistics import LEVEL
 
-ALPHA = 0.05
-"""Of the tests, after adjusting for the number of rows."""
+ALPHA = 0.02
+"""Of the tests, after adjusting for the number of rows: a gate with nothing to find raises an alarm at most so often,
+however noisy the machine and however many its rows."""
 BAND = 0.03
 """A change of up to 3 % counts as the same, whatever the noise."""
 STANDARD_ERRORS = 2.0

@@ -1,4 +1,4 @@
-"""A process of its own for each subject, its TCFormer package perhaps of another revision.
+"""A process of its own for each subject, its networks' packages perhaps of another revision.
 
 `python -m harness.profiling.worker` reads requests as JSON lines from standard input and answers each with one line;
 `Worker` is the other end. Workers live through all rounds, and one at a time works. In one process subjects would not
@@ -8,6 +8,7 @@ heap; and the peak memory of each could not be told.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -24,10 +25,12 @@ from harness.profiling.subjects import Subject
 
 ROOT = Path(__file__).parents[2]
 """Where the packages lie."""
+PACKAGES = ("tcformer", "baselines")
+"""Those of networks, which may come from another revision."""
 
 
 class Worker:
-    """The asking end. `folder` holds a package `tcformer` to be used in place of ours; None for ours."""
+    """The asking end. `folder` holds packages to be used in place of ours, `tcformer` among them; None for ours."""
 
     def __init__(self, title: str, device: str, threads: int, folder: Path | None = None) -> None:
         self.title = title
@@ -62,6 +65,11 @@ class Worker:
         if "error" in answer:
             raise UserError(f"{self.title}: {answer['error']}")
         return answer["value"]
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
 
     def _last_words(self) -> str:
         status = self.process.wait()
@@ -114,6 +122,14 @@ class Server:
 
         np.save(file, self.runner.output().float().cpu().numpy())
 
+    def count(self, model: str, height: int, width: int) -> dict[str, Any]:
+        """Parameters and multiply-adds of a network, and the share of its operators that was counted."""
+        from harness.profiling.latency import initial_model
+        from harness.profiling.operations import count_operations
+
+        cost = count_operations(initial_model(model), width, height)
+        return {"parameters": cost.parameters, "macs": cost.macs, "counted_share": cost.counted_share}
+
     def peak(self) -> int:
         """Bytes: on CUDA the allocator's peak, on CPU the peak resident size of the process."""
         if self.device == "cpu":
@@ -142,10 +158,10 @@ def serve(device: str, threads: int, folder: Path, requests: IO[str], answers: I
         request = json.loads(line)
         answer: dict[str, Any]
         try:
-            import tcformer
-
-            if not Path(tcformer.__file__).is_relative_to(folder):
-                raise UserError(f"the package tcformer was loaded from {tcformer.__file__}, not from {folder}")
+            for package in PACKAGES:
+                found = importlib.import_module(package).__file__ or ""
+                if (folder / package).is_dir() and not Path(found).is_relative_to(folder):
+                    raise UserError(f"the package {package} was loaded from {found}, not from {folder}")
             answer = {"value": getattr(server, request.pop("do"))(**request)}
         except OutOfMemory as error:
             answer = {"out_of_memory": str(error)}

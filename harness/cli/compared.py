@@ -1,0 +1,205 @@
+"""What `harness compare` and `harness gate` do with their options."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from harness.errors import UserError, Verdict, unknown
+from harness.gate.findings import KINDS, Comparison
+from harness.profiling.subjects import Settings, Subject
+
+SUITE = "gate"
+"""What is measured where no networks are named."""
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options as they were given."""
+
+    base: str | None
+    candidate: str | None
+    gate: bool
+    rows: str | None
+    inputs: str
+    batch: str
+    precision: str
+    mode: str | None
+    what: str
+    only: str | None
+    pairs: int
+    weights: tuple[str, ...]
+    table: str
+    profile: str
+    data: str | None
+    data_root: str | None
+    eval_split: str | None
+    settings: tuple[str, ...]
+    margin: float | None
+    benchmarks: str | None
+    device: str
+    threads: int | None
+    images: str | None
+    calibration: str | None
+    calibrate: bool
+    strict: bool
+    junit: str | None
+    github: bool
+    summary: str | None
+    json: bool
+    out: str | None
+    every: bool
+    results: str
+
+
+def run(asked: Asked) -> None:
+    """Compare, show, write, and end with the status of the verdict. Raises UserError."""
+    from harness.gate.baselines import find_baseline
+    from harness.gate.sides import resolve
+
+    base, candidate = _sides(asked)
+    kinds = _kinds(asked.only)
+    sides = [resolve(name, find_baseline=find_baseline) for name in (base, candidate)]
+    stored = [side.stored for side in sides]
+    if all(stored):
+        from harness.gate.stored import compare_stored
+
+        found = compare_stored(*sides, **({} if asked.margin is None else {"margin": asked.margin}))
+        _end(asked, _only(found, kinds), complete=True)
+    if any(stored):
+        lies, runs = (base, candidate) if stored[0] else (candidate, base)
+        raise UserError(f"{lies} lies on the disk and {runs} would have to be run: name two of a kind. What "
+                        f"`harness run` or `harness profile --out` leave at {runs} can be compared with {lies}")
+    _measured(asked, base, candidate, kinds)
+
+
+def _sides(asked: Asked) -> tuple[str, str]:
+    if asked.gate:
+        from harness.gate.measured import default_base
+
+        return asked.base or default_base(), asked.candidate or "."
+    if asked.base is None or asked.candidate is None:
+        raise UserError("name BASE and CANDIDATE: records, folders, files of pytest-benchmark, baselines or commits")
+    return asked.base, asked.candidate
+
+
+def _kinds(only: str | None) -> tuple[str, ...]:
+    if only is None:
+        return KINDS
+    named = tuple(name.strip() for name in only.split(","))
+    for name in named:
+        if name not in KINDS:
+            raise unknown("--only", name, KINDS)
+    return named
+
+
+def _only(found: Comparison, kinds: tuple[str, ...]) -> Comparison:
+    from dataclasses import replace
+
+    return replace(found, findings=tuple(finding for finding in found.findings if finding.kind in kinds))
+
+
+def _measured(asked: Asked, base: str, candidate: str, kinds: tuple[str, ...]) -> None:
+    from harness.gate.calibration import default_path
+    from harness.gate.measured import Request, State, measure, state_file
+
+    settings, subjects = _subjects(asked)
+    request = Request(base, candidate, subjects, settings, kinds, asked.pairs,
+                      (Path(asked.calibration) if asked.calibration else default_path()) if asked.calibrate else None,
+                      _weights(asked), asked.margin, _benchmarks(asked.benchmarks))
+    state = State(state_file(Path(asked.results), request))
+    try:
+        measure(request, state, tell)
+    except KeyboardInterrupt:
+        state.notes.append("interrupted: what follows is of the pairs that were done")
+        _end(asked, _kept(state), complete=False, status=INTERRUPTED)
+    except UserError as error:
+        if not any(timing.pairs for timing in state.timings.values()) and not state.findings:
+            raise
+        state.notes.append(f"cut short: {error}")
+        typer.echo(f"harness: error: {error}", err=True)
+        _end(asked, _kept(state), complete=False)
+    _end(asked, _kept(state), complete=True)
+
+
+def _kept(state: Any) -> Comparison:
+    state.keep()
+    if state.file.exists():
+        typer.echo(f"kept: {state.file}", err=True)
+    return state.comparison()
+
+
+def _subjects(asked: Asked) -> tuple[Settings, tuple[Subject, ...]]:
+    from harness.profiling.request import Request, make
+    from harness.profiling.request import settings as make_settings
+
+    request = Request(models=asked.rows or "", inputs=asked.inputs, batch=asked.batch, precision=asked.precision,
+                      mode=asked.mode or "plain", what=asked.what, device=asked.device, threads=asked.threads,
+                      images=asked.images)
+    if asked.rows is not None:
+        settings, subjects = make(request)
+        return settings, tuple(subjects)
+    from harness.hardware import resolve_device
+    from harness.profiling.suite import load_suite
+
+    if asked.benchmarks is not None:  # they are what was asked for
+        return make_settings(request, resolve_device(asked.device)), ()
+    subjects = [subject for group in load_suite(SUITE).groups for subject in group.subjects]
+    return make_settings(request, resolve_device(asked.device)), tuple(subjects)
+
+
+def _weights(asked: Asked) -> Any:
+    from harness.gate.evaluated import Weights
+    from harness.plan import parse_assignments
+
+    if not asked.weights:
+        return None
+    options = []
+    for name, value in (("--data", asked.data), ("--data-root", asked.data_root), ("--eval-split", asked.eval_split)):
+        if value is not None:
+            options += [name, str(Path(value).resolve()) if name == "--data-root" else value]
+    for setting in asked.settings:
+        options += ["--set", setting]
+    return Weights(parse_assignments(list(asked.weights), "--weights"), asked.table, asked.profile, tuple(options))
+
+
+def _benchmarks(text: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    for name in names:
+        if not Path(name).exists():
+            raise UserError(f"--benchmarks {name}: no such file")
+    return names
+
+
+def _end(asked: Asked, found: Comparison, complete: bool, status: int | None = None) -> None:
+    """Show and write; ends the program by raising Verdict."""
+    from harness.gate import present
+
+    present.write(found, junit=asked.junit, github=asked.github, summary=asked.summary, out=asked.out,
+                  strict=asked.strict)
+    if asked.json:
+        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+    else:
+        present.show(found, every=asked.every)
+    if status is None:
+        status = found.exit_status
+        if not complete and status == 0:
+            status = 2
+        if asked.gate and status == 2 and not asked.strict:
+            typer.echo("harness gate: not everything could be decided; that fails with --strict only", err=True)
+            status = 0
+    raise Verdict(status)
+
+
+def tell(text: str) -> None:
+    """What is being done: one line of a terminal that is written over; a line each where nobody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    else:
+        print(text, file=sys.stderr, flush=True)

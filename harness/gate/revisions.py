@@ -1,0 +1,145 @@
+"""The source trees that are compared: a commit of this repository, or the working tree as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.profiling.worker import PACKAGES
+
+ROOT = Path(__file__).parents[2]
+WORKTREE = "."
+"""How a user names the working tree."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A side's source, in a folder of its own that nobody else changes."""
+
+    name: str
+    """As the user gave it."""
+    folder: Path
+    commit: str | None
+    """None outside a git repository."""
+    dirty: bool = False
+    """Whether it has changes that are in no commit."""
+
+    @property
+    def title(self) -> str:
+        """For people: the name, and the commit where that says more."""
+        short = (self.commit or "")[:7]
+        changes = " with changes" if self.dirty else ""
+        return f"{self.name} ({short}{changes})" if short and not self.name.startswith(short) else self.name + changes
+
+    def describe(self) -> dict[str, object]:
+        """As a comparison's side."""
+        return {"name": self.name, "kind": "worktree" if self.name == WORKTREE else "revision", "commit": self.commit,
+                "dirty": self.dirty}
+
+
+def resolve(revision: str, root: Path = ROOT) -> str:
+    """The full commit of a revision. Raises UserError outside of a git checkout, or for an unknown revision."""
+    done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if done.returncode != 0:
+        raise UserError(f"{revision}: no such commit in {root}; name a commit, branch or tag, or {WORKTREE} for the "
+                        "working tree")
+    return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def checked_out(name: str, folder: Path, root: Path = ROOT) -> Iterator[Tree]:
+    """A tree in `folder`, which must not be there yet; it is removed at the end.
+
+    Raises UserError for an unknown revision, one without the networks' packages, and one that needs packages which
+    are not installed here.
+    """
+    _need_repository(root)
+    try:
+        if name == WORKTREE:
+            tree = _copied(folder, root)
+        else:
+            commit = resolve(name, root)
+            done = _git(root, "worktree", "add", "--detach", "--force", str(folder), commit)
+            if done.returncode != 0:
+                raise UserError(f"{name}: git could not check it out: {_last_line(done.stderr)}")
+            tree = Tree(name, folder, commit)
+        check(tree)
+        yield tree
+    finally:
+        if name != WORKTREE:
+            _git(root, "worktree", "remove", "--force", str(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        _git(root, "worktree", "prune")
+
+
+def _copied(folder: Path, root: Path) -> Tree:
+    """The working tree's files, those that git ignores left out: what is edited meanwhile must not reach a block."""
+    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in listed.stdout.split("\0"):
+        source = root / name
+        if name and source.is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    head = _git(root, "rev-parse", "HEAD")
+    status = _git(root, "status", "--porcelain")
+    return Tree(WORKTREE, folder, head.stdout.strip() or None, dirty=bool(status.stdout.strip()))
+
+
+def check(tree: Tree) -> None:
+    """Raise UserError where the tree lacks a package of networks, or needs what is not installed here."""
+    missing = [package for package in PACKAGES if not (tree.folder / package / "__init__.py").is_file()]
+    if missing:
+        raise UserError(f"{tree.title} has no package {' or '.join(missing)}: it cannot be measured")
+    lacking = unmet(tree.folder / "pyproject.toml")
+    if lacking:
+        raise UserError(f"{tree.title} does not run in this environment, which both sides share: it needs "
+                        f"{', '.join(lacking)}")
+
+
+def unmet(pyproject: Path) -> list[str]:
+    """The dependencies that the environment does not have, each with what it has instead."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        stated = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
+        requirements = [Requirement(text) for text in stated]
+    except OSError:
+        return []
+    except (tomllib.TOMLDecodeError, InvalidRequirement) as error:
+        raise UserError(f"{pyproject.name} of that revision cannot be read: {error}") from error
+    lacking = []
+    for requirement in requirements:
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue
+        try:
+            installed = version(requirement.name)
+        except PackageNotFoundError:
+            lacking.append(f"{requirement.name}{requirement.specifier} (not installed)")
+            continue
+        if not requirement.specifier.contains(installed, prereleases=True):
+            lacking.append(f"{requirement.name}{requirement.specifier} (installed: {installed})")
+    return lacking
+
+
+def _need_repository(root: Path) -> None:
+    if not (root / ".git").exists():
+        raise UserError(f"{root} is not a git checkout, so there are no revisions to measure; compare records instead")
+
+
+def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(f"measuring revisions needs git: {error}") from error
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1]

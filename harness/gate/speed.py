@@ -1,0 +1,158 @@
+"""Speed: pairs measured in turn until they tell, and a verdict for every row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.errors import UserError
+from harness.gate import calibration
+from harness.gate.findings import BETTER, CANNOT_TELL, NOT_COMPARABLE, SAME, SPEED, WORSE, Finding
+from harness.gate.paired import LEAST_PAIRS, Decision, decide, estimate
+from harness.gate.pairs import Measure, Pair, failures, in_turn, log_ratios
+
+Tell = Callable[[str], None]
+Keep = Callable[[str, Pair], None]
+"""Called with "A/A" or "A/B" and each pair that is done."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it is measured, and what is known of its noise."""
+
+    facts: Mapping[str, Any]
+    fingerprint: str
+    file: Path | None
+    """Of calibrations; None to go by this run's own scatter."""
+
+
+@dataclass
+class Timing:
+    """What was measured of the speed of two sides; grows pair by pair, so that what is done is never lost."""
+
+    rows: tuple[str, ...]
+    pairs: list[Pair] = field(default_factory=list)
+    calibrated: dict[str, calibration.Row] = field(default_factory=dict)
+    complete: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def bands(self) -> dict[str, float]:
+        """What counts as the same, for every row with pairs."""
+        found = {}
+        for row, values in log_ratios(self.pairs).items():
+            if row in self.calibrated:
+                found[row] = self.calibrated[row].band(len(values))
+            else:
+                one = estimate(values)
+                found[row] = calibration.Row("", one.pairs, one.change, one.error).band(one.pairs)
+        return found
+
+    def decisions(self) -> dict[str, Decision]:
+        """The verdicts of the rows with pairs."""
+        return decide(log_ratios(self.pairs), self.bands())
+
+    def findings(self) -> list[Finding]:
+        """One for every row."""
+        decided, lost = self.decisions(), failures(self.pairs)
+        return [self._finding(row, decided.get(row), lost.get(row)) for row in self.rows]
+
+    def _finding(self, row: str, found: Decision | None, lost: tuple[str, str] | None) -> Finding:
+        if found is None:
+            reason = f"failed on the {lost[0]}'s side: {lost[1]}" if lost else "no pair was measured"
+            return Finding(row, "time", SPEED, NOT_COMPARABLE if lost else CANNOT_TELL, reason, of="pairs", samples=0,
+                           needed=None if lost else LEAST_PAIRS)
+        one = found.estimate
+        reason = words(found)
+        if lost:
+            reason = f"failed on the {lost[0]}'s side after {one.pairs} pair(s): {lost[1]}"
+        both = [pair for pair in self.pairs if row in pair.base.times and row in pair.candidate.times]
+        return Finding(row, "time", SPEED, CANNOT_TELL if lost else found.verdict, reason,
+                       base=median(pair.base.times[row] for pair in both),
+                       candidate=median(pair.candidate.times[row] for pair in both), unit="ms",
+                       change=one.change, low=_finite(one.low), high=_finite(one.high), margin=found.band, p=found.p,
+                       samples=one.pairs, of="pairs", needed=found.needed)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the verdicts rest on."""
+        return {"pairs": [pair.to_json() for pair in self.pairs],
+                "calibration": {row: vars(known) | {"band": known.band(len(self.pairs))}
+                                for row, known in self.calibrated.items()}}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) and value > -1 else None
+
+
+def words(found: Decision) -> str:
+    """Why a row has its verdict."""
+    one, band = found.estimate, f"{found.band:.1%}"
+    if found.verdict in (WORSE, BETTER):
+        slower = "slower" if one.change > 0 else "faster"
+        return f"{abs(one.change):.1%} {slower}: more than {band}, and significant over {one.pairs} pairs"
+    if found.verdict == SAME:
+        return f"the 95 % interval lies within ±{band}"
+    if one.pairs < LEAST_PAIRS:
+        return f"{one.pairs} pair(s); {LEAST_PAIRS} are the least that tell"
+    more = f"about {found.needed} pairs would tell" if found.needed else "no reasonable number of pairs would tell"
+    return f"the 95 % interval [{one.low:+.1%}, {one.high:+.1%}] is neither within ±{band} nor clear of it; {more}"
+
+
+def measure(timing: Timing, base: Measure, candidate: Measure, again: Measure, machine: Machine, pairs: int,
+            tell: Tell = lambda text: None, keep: Keep = lambda which, pair: None) -> None:
+    """Fill `timing`: calibrate what is not calibrated, measure all pairs, and the suspicious rows once more.
+
+    `again` is the base's code in another folder, for the A/A run. On KeyboardInterrupt and UserError, `timing` holds
+    what was done, `complete` is False, and the exception goes on.
+    """
+    if machine.file is not None:
+        _calibrate(timing, base, again, machine, machine.file, pairs, tell, keep)
+    else:
+        timing.notes.append("not calibrated: the band goes by this run's own scatter, not by an A/A run's")
+    _run(timing, base, candidate, timing.rows, pairs, "", tell, keep)
+    doubtful = suspicious(timing.decisions()) if len(timing.pairs) >= LEAST_PAIRS else []
+    if doubtful:
+        timing.notes.append(f"measured once more, and decided on all pairs: {', '.join(doubtful)}")
+        _run(timing, base, candidate, doubtful, pairs, "again: ", tell, keep)
+    timing.complete = True
+
+
+def _run(timing: Timing, base: Measure, candidate: Measure, rows: Sequence[str], count: int, prefix: str, tell: Tell,
+         keep: Keep) -> None:
+    tell(f"{prefix}pair 1 of {count}")
+    for number, pair in enumerate(in_turn(base, candidate, rows, count, len(timing.pairs)), start=2):
+        timing.pairs.append(pair)
+        keep("A/B", pair)
+        if number <= count:
+            tell(f"{prefix}pair {number} of {count}")
+
+
+def suspicious(decisions: Mapping[str, Decision]) -> list[str]:
+    """Rows that seem slower than the band allows, whether that is told already or not."""
+    return [row for row, found in decisions.items()
+            if found.verdict in (WORSE, CANNOT_TELL) and found.estimate.change > found.band]
+
+
+def _calibrate(timing: Timing, base: Measure, again: Measure, machine: Machine, file: Path, pairs: int, tell: Tell,
+               keep: Keep) -> None:
+    known = calibration.load(file, machine.fingerprint)
+    wanted = calibration.missing(timing.rows, known)
+    if wanted:
+        tell(f"calibrating {len(wanted)} row(s): pair 1 of {pairs}")
+        done = []
+        for pair in in_turn(base, again, wanted, pairs):
+            done.append(pair)
+            keep("A/A", pair)
+            tell(f"calibrating: pair {min(len(done) + 1, pairs)} of {pairs}")
+        made = calibration.of_pairs(log_ratios(done))
+        known |= made
+        try:
+            calibration.save(file, machine.fingerprint, machine.facts, made)
+        except UserError as error:
+            timing.notes.append(f"the calibration could not be kept: {error}")
+        else:
+            timing.notes.append(f"calibrated by an A/A run of {len(done)} pairs: {', '.join(made)}")
+    timing.calibrated = {row: known[row] for row in timing.rows if row in known}
