@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from harness.gate.findings import BETTER, SAME, UNDECIDED, WORSE
 from harness.gate.present.annotations import SHOWN, command, commands
@@ -24,6 +24,7 @@ def read(line):
         message.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
 
 
+@example("100 %2C", "%0A is no line's end, %25 no per cent")
 @given(texts, texts)
 def test_texts_come_back_whatever_is_in_them(title, message):
     title, message = (re.sub(r"[\v\f\x1c-\x1e\x85\u2028\u2029]", "", text) for text in (title, message))

@@ -54,6 +54,7 @@ def test_small_p_values_are_not_zero():
 def test_what_a_verdict_rests_on():
     assert words.evidence(SLOWER) == "margin 3.0 %, p <0.001, 24 pairs"
     assert words.evidence(finding(ACCURACY, margin=0.005, samples=1, of="images")) == "margin 0.005, 1 image"
+    assert words.evidence(finding(OPERATIONS, margin=0.0)) == "no margin"
     assert words.evidence(finding()) == ""
 
 

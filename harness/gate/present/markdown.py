@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.gate.findings import ACCURACY, MEMORY, OPERATIONS, SAME, SPEED, Comparison, Finding
 from harness.gate.present import words
-from harness.gate.present.overall import sentence, worst_first
+from harness.gate.present.overall import name, sentence, worst_first
 
 LIMIT = 2**20
 """Bytes that GitHub takes as the summaries of one step (its documentation, "Adding a job summary"); more is refused."""
@@ -57,15 +57,15 @@ def escape(text: object) -> str:
     return re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", escaped)
 
 
-_HEADER = ("| Verdict | Row | Metric | Base | Candidate | Change | Rests on | Why |",
-           "|---|---|---|---:|---:|---:|---|---|")
+_HEADER = ("| Verdict | Of | Base | Candidate | Change | Why |", "|---|---|---:|---:|---:|---|")
 
 
 def _row(finding: Finding) -> str:
-    cells = [f"**{escape(finding.verdict)}**" if finding.verdict != SAME else SAME, escape(finding.row),
-             escape(finding.metric), escape(words.amount(finding.base, finding)),
-             escape(words.amount(finding.candidate, finding)), escape(words.change(finding)),
-             escape(words.evidence(finding)), escape(finding.reason)]
+    figures = (words.amount(finding.base, finding), words.amount(finding.candidate, finding), words.change(finding))
+    why = "; ".join(text for text in (words.plain(finding.reason), words.evidence(finding)) if text)
+    cells = [f"**{finding.verdict}**" if finding.verdict != SAME else SAME, escape(name(finding)),
+             # Spaces that do not break: the column is as wide as its numbers, and the reason takes what is left.
+             *(escape(figure).replace(" ", "&nbsp;") for figure in figures), escape(why)]
     return f"| {' | '.join(cells)} |"
 
 

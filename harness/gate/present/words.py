@@ -124,7 +124,7 @@ def evidence(finding: Finding) -> str:
     """What a verdict rests on, as far as it is known: margin, p and samples."""
     parts = []
     if finite(finding.margin) is not None:
-        parts.append(f"margin {margin(finding)}")
+        parts.append(f"margin {margin(finding)}" if finding.margin else "no margin")
     if finite(finding.p) is not None:
         parts.append(f"p {probability(finding.p)}")
     if finding.samples is not None:
