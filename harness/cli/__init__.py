@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from harness.cli import check, describe, doctor, errors, evaluate, explain, listing, predict, profile, report, run
+from harness.cli import (
+    baseline,
+    check,
+    describe,
+    doctor,
+    errors,
+    evaluate,
+    explain,
+    listing,
+    predict,
+    profile,
+    report,
+    run,
+)
 from harness.errors import Interrupted, UserError
 
 app = typer.Typer(
@@ -20,6 +33,7 @@ app = typer.Typer(
 )
 for command in (run, report, evaluate, explain, errors, profile, listing, describe, doctor, predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}")(command.command)
+app.add_typer(baseline.app, name=baseline.NAME, epilog=f"Example: {baseline.EXAMPLE}")
 
 
 def version_callback(asked: bool) -> None:
