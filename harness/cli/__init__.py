@@ -8,6 +8,7 @@ import sys
 import typer
 
 from harness.cli import (
+    baseline,
     check,
     compare,
     describe,
@@ -40,6 +41,7 @@ for command in (run, report, evaluate, explain, errors, profile, compare, gate, 
                 check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
+app.add_typer(baseline.app, name=baseline.NAME, epilog=f"Example: {baseline.EXAMPLE}")
 
 
 def version_callback(asked: bool) -> None:

@@ -13,6 +13,7 @@ import typer
 from harness.errors import UserError, Verdict, unknown
 from harness.gate.findings import KINDS, Comparison
 from harness.profiling.subjects import Settings, Subject
+from harness.report.verdicts import MARGIN
 
 SUITE = "gate"
 """What is measured where no networks are named."""
@@ -70,8 +71,8 @@ def run(asked: Asked) -> None:
     if all(stored):
         from harness.gate.stored import compare_stored
 
-        found = compare_stored(*sides, **({} if asked.margin is None else {"margin": asked.margin}))
-        _end(asked, _only(found, kinds), complete=True)
+        found = compare_stored(sides[0], sides[1], margin=MARGIN if asked.margin is None else asked.margin, kinds=kinds)
+        _end(asked, found, complete=True)
     if any(stored):
         lies, runs = (base, candidate) if stored[0] else (candidate, base)
         raise UserError(f"{lies} lies on the disk and {runs} would have to be run: name two of a kind. What "
@@ -97,12 +98,6 @@ def _kinds(only: str | None) -> tuple[str, ...]:
         if name not in KINDS:
             raise unknown("--only", name, KINDS)
     return named
-
-
-def _only(found: Comparison, kinds: tuple[str, ...]) -> Comparison:
-    from dataclasses import replace
-
-    return replace(found, findings=tuple(finding for finding in found.findings if finding.kind in kinds))
 
 
 def _measured(asked: Asked, base: str, candidate: str, kinds: tuple[str, ...]) -> None:
@@ -181,12 +176,12 @@ def _end(asked: Asked, found: Comparison, complete: bool, status: int | None = N
     """Show and write; ends the program by raising Verdict."""
     from harness.gate import present
 
-    present.write(found, junit=asked.junit, github=asked.github, summary=asked.summary, out=asked.out,
-                  strict=asked.strict)
     if asked.json:
-        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+        typer.echo(json.dumps(present.as_json(found), indent=2, allow_nan=False))
     else:
         present.show(found, every=asked.every)
+    present.write(found, junit=asked.junit, github=asked.github, summary=asked.summary, out=asked.out,
+                  strict=asked.strict)
     if status is None:
         status = found.exit_status
         if not complete and status == 0:

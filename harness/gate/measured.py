@@ -24,6 +24,7 @@ from harness.gate.revisions import ROOT, Tree, checked_out
 from harness.gate.speed import Machine, Timing
 from harness.profiling.subjects import Settings, Subject
 from harness.record import now, provenance
+from harness.report.verdicts import MARGIN
 
 Tell = Callable[[str], None]
 
@@ -141,7 +142,7 @@ def _speed(name: str, request: Request, rows: tuple[str, ...], sides: Any, state
         if which == "A/B":
             state.keep()
 
-    speed.measure(timing, *sides, machine, request.pairs, lambda text: tell(f"{name}: {text}"), keep)
+    speed.measure(timing, sides[0], sides[1], sides[2], machine, request.pairs, lambda text: tell(f"{name}: {text}"), keep)
 
 
 def _costs(request: Request, rows: Mapping[str, Subject], base: Tree, candidate: Tree, folder: Path, state: State,
@@ -182,8 +183,10 @@ def _accuracy(request: Request, weights: Weights, base: Tree, candidate: Tree, f
     for side, tree in (("base", base), ("candidate", candidate)):
         tell(f"evaluating {', '.join(weights.files)} with the code of {tree.title}")
         results.append(evaluate_tree(tree, weights, folder / f"evaluated-{side}"))
-    found = compare_stored(*(resolve(str(path)) for path in results), margin=request.margin)
-    state.findings += [finding for finding in found.findings if finding.kind == ACCURACY]
+    base_side, candidate_side = (resolve(str(path)) for path in results)
+    found = compare_stored(base_side, candidate_side, margin=MARGIN if request.margin is None else request.margin,
+                           kinds=(ACCURACY,))
+    state.findings += found.findings
     state.notes += found.notes
     state.keep()
 

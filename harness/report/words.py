@@ -73,6 +73,14 @@ def gibibytes(count: float | None) -> str:
     return NOTHING if count is None else f"{count / 2**30:.1f} GiB"
 
 
+def size_in_bytes(count: int) -> str:
+    """The size of a file in the unit that suits it: bytes, KiB, MiB or GiB."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{quantity(count / unit)} {name}"
+    return f"{count} bytes"
+
+
 def one_line(text: Any, longest: int = 400) -> str:
     """A text on one line, cut where it is longer than `longest` characters."""
     line = " ".join(str(text).split())
