@@ -124,7 +124,7 @@ def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | 
     if len(chosen) == 0:
         raise UserError(f"no box has a score of at least {least:g} (test.min_box_score)")
     if broken:
-        notes.append(f"{len(broken)} of {len(images) + len(broken)} images cannot be read and are left out: "
+        notes.append(f"{len(broken)} of {len(images) + len(broken)} image(s) cannot be read and are left out: "
                      f"{listed(broken, 5)}")
     return Task(network, split, chosen, protocol, where, notes, broken)
 

@@ -56,7 +56,7 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     if not whole["warm_up"]["stable"]:
         yield f"The first batch was not stable after {whole['warm_up']['blocks']} warm-up blocks."
     if whole["images_without_boxes"]:
-        yield f"{whole['images_without_boxes']} images have no box and are not read."
+        yield f"{whole['images_without_boxes']} image(s) have no box and are not read."
     yield f"weights: {whole['weights'] or 'initial ones, untrained'}; layout {whole['layout']}"
     yield from whole["notes"]
     yield machine_line(record)
