@@ -46,9 +46,13 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     entire, passes = whole["whole"], whole["passes"]
     clock = "the stages' clock" + (" (which waits for the device at both ends of each stage)"
                                    if whole["synchronised"] else "")
+    ratio = entire["cost_of_clock"]
+    times = spread(ratio) if passes > 1 else significant(ratio["median"])
+    ratio = entire["cost_of_clock"]
+    times = spread(ratio) if passes > 1 else significant(ratio["median"])
     yield (f"{significant(entire['images_per_second'])} images/s, {significant(entire['people_per_second'])} people/s: "
-           f"median of {passes} passes without {clock} in turn with as many under it, which take "
-           f"{spread(entire['cost_of_clock'])} times as long.")
+           f"median of {passes} pass(es) without {clock} in turn with as many under it, which take {times} times "
+           "as long" + ("." if whole["synchronised"] else ": on a CPU, the noise of the machine."))
     yield ("ms: median over images and passes, with quartiles; a batch's time is shared evenly among its people, a "
            "person's is that of the image by its people. Shares: of the wall clock of all passes.")
     yield (f"A first pass of {significant(entire['first_ms'] / 1e3)} s is not counted. Every file had then been read: "
