@@ -54,6 +54,8 @@ def measure(asked: EndToEnd, tell: Tell = lambda text: None) -> dict[str, Any]:
     size = None if asked.input is None else f"{asked.input[0]}x{asked.input[1]}"
     task = prepare(asked.folder, asked.weights, asked.boxes, asked.model, size, None, asked.device, asked.values,
                    skip_broken=True)
+    if len(with_extent(task.boxes)) == 0:
+        raise UserError(f"--boxes {asked.boxes}: no box has a width and a height")
     with _failures_in_words(asked, task), steps.precision(asked.precision, asked.device, autocast=False):
         timed = run(task, asked.passes, tell)
     return {

@@ -238,6 +238,7 @@ def test_the_command_writes_record_and_figure(folder, tmp_path, capsys, suffix, 
     (["--end-to-end", "{folder}", "hrnet_small", "--set", "test.boxes=gt"], ["--boxes"]),
     (["--end-to-end", "{folder}", "hrnet_small", "--boxes", "{boxes}", "--set", "test.min_box_score=1"],
      ["no box has"]),
+    (["--end-to-end", "{folder}", "hrnet_small", "--boxes", "{flat}"], ["flat.json", "no box has a width"]),
     (["--end-to-end", "{folder}", "hrnet_small", "--figure", "shares.gif"], ["shares.gif", ".svg"]),
     (["--end-to-end", "{folder}", "hrnet_small", "--input", "36x36"], ["hrnet_small 36x36, batch 1"]),
     (["hrnet_small", "--boxes", "1,2,3,4"], ["--end-to-end"]),
@@ -246,7 +247,10 @@ def test_what_the_command_refuses(folder, boxes, tmp_path, arguments, words):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "0.jpg").write_bytes(b"nothing")
-    places = {"folder": folder, "boxes": boxes, "empty": tmp_path / "empty", "broken": tmp_path / "broken"}
+    detection = {"image_id": 0, "category_id": 1, "bbox": [5, 5, 0, 9], "score": 1}
+    (tmp_path / "flat.json").write_text(json.dumps([detection]))
+    places = {"flat": tmp_path / "flat.json", "folder": folder, "boxes": boxes, "empty": tmp_path / "empty",
+              "broken": tmp_path / "broken"}
     device = ["--device", "cpu"]
     with pytest.raises(UserError) as error:
         app(["profile", *[argument.format(**places) for argument in arguments], *device], standalone_mode=False)
