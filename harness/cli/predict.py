@@ -13,7 +13,8 @@ def command(
     images: str = typer.Option(..., help="folder of .jpg, .jpeg or .png images"),
     out: str = typer.Option("predictions", help="folder for predictions.json, images.json and the pictures"),
     boxes: str | None = typer.Option(None, help="person boxes: x,y,w,h in pixels for every image, or a file of "
-                                               "detections; by default the whole image is one box"),
+                                               "detections or of COCO annotations; by default the whole image is one "
+                                               "box"),
     model: str | None = typer.Option(None, help="the network, where the file does not say; `harness list models`"),
     input_size: str | None = typer.Option(None, "--input", help="HxW of the input, where the file does not say"),
     layout: str | None = typer.Option(None, help="key points, where the file does not say (coco-wholebody)"),

@@ -9,6 +9,7 @@ EXAMPLE = "harness profile tcformer_large,hrnet_w48 --input 384x288 --batch 1,16
 
 
 def command(
+    context: typer.Context,
     models: str | None = typer.Argument(None, metavar="MODEL[,MODEL]", help="networks; `harness list models`"),
     inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of the network's input, pixels"),
     batch: str = typer.Option("1", help="images in a batch: 1,16"),
@@ -31,14 +32,28 @@ def command(
     records: str = typer.Option("results/speed", help="folder of the suite's records, one file a machine"),
     json_output: bool = typer.Option(False, "--json", help="print the record as JSON"),
     out: str | None = typer.Option(None, help="write the record into this JSON file, too"),
+    end_to_end: str | None = typer.Option(None, help="folder of images: the share of load, crop, transfer, network, "
+                                                     "decode and NMS, on the road of `harness predict`"),
+    boxes: str | None = typer.Option(None, help="end to end: person boxes as x,y,w,h or a file of detections or COCO "
+                                                "annotations; the whole image by default"),
+    weights: str | None = typer.Option(None, help="end to end: weights file; initial weights by default"),
+    changes: list[str] = typer.Option([], "--set", help="end to end: section.name=value of the protocol"),
+    figure: str | None = typer.Option(None, help="end to end: draw the shares into this .png, .svg or .pdf file"),
 ) -> None:
     """Time and memory of networks on this machine, side by side: every row is timed in turn, round by round."""
+    if end_to_end is not None:
+        from harness.cli import whole
+
+        whole.command(context)
+        return
     from pathlib import Path
 
     from harness.cli import profiled
     from harness.errors import UserError
     from harness.profiling.request import Request, make
 
+    if boxes or weights or changes or figure:
+        raise UserError("--boxes, --weights, --set and --figure are for --end-to-end")
     if (models is not None) + (suite is not None) != 1 and (page is None or models is not None):
         raise UserError("name networks (`harness list models`) or a --suite, one of the two")
     if models is not None and page is not None:

@@ -19,6 +19,7 @@ from harness.data.images import ImageReader, listed
 from harness.data.types import Boxes, Images, Split
 from harness.errors import UserError
 from harness.protocol import Protocol
+from harness.stages import Watch, unwatched
 
 
 def image_rows(images: Images, image_id: np.ndarray) -> np.ndarray:
@@ -112,13 +113,14 @@ class TestCrops(Dataset):
     """Plain crops of N boxes. Sample i: `image` (H, W, 3) uint8 RGB and `readable` bool.
 
     The crop of an unreadable image is black, with `readable` False, so that batches stay what they are.
-    `center` and `size` (N, 2) are the crops in image pixels.
+    `center` and `size` (N, 2) are the crops in image pixels. `watch` is told of the stages load and crop; where a
+    loader's processes make the samples, it is a copy of theirs that is told.
     """
 
     __test__ = False  # not a test, whatever pytest makes of the name
 
-    def __init__(self, split: Split, boxes: Boxes, protocol: Protocol) -> None:
-        self.crop = protocol.crop
+    def __init__(self, split: Split, boxes: Boxes, protocol: Protocol, watch: Watch = unwatched) -> None:
+        self.crop, self.watch = protocol.crop, watch
         self.image_row = image_rows(split.images, boxes.image_id)
         self.reader = ImageReader(split.images, self.image_row, protocol.train.max_broken_images,
                                   f"{split.dataset}/{split.name}")
@@ -129,11 +131,13 @@ class TestCrops(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         width, height = self.crop.width, self.crop.height
-        image = self.reader.read(int(self.image_row[index]))
+        with self.watch("load"):
+            image = self.reader.read(int(self.image_row[index]))
         if image is None:
             return {"image": np.zeros((height, width, 3), np.uint8), "readable": False}
-        matrix = crop_affine(self.center[index], self.size[index], 0.0, width, height)
-        return {"image": warp(image, matrix, width, height), "readable": True}
+        with self.watch("crop"):
+            matrix = crop_affine(self.center[index], self.size[index], 0.0, width, height)
+            return {"image": warp(image, matrix, width, height), "readable": True}
 
 
 def init_worker(_: int) -> None:

@@ -16,6 +16,18 @@ JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 def read_image(path: Path, size: tuple[int, int]) -> np.ndarray | str:
     """The image (H, W, 3) uint8 BGR of that (width, height), or in words why there is none."""
+    image = decode_image(path)
+    if isinstance(image, str):
+        return image
+    height, width = image.shape[:2]
+    if (width, height) != size:
+        # Points and boxes would lie elsewhere. Orientation marks were obeyed, as mmcv does.
+        return f"{width}x{height} pixels, annotated as {size[0]}x{size[1]}"
+    return image
+
+
+def decode_image(path: Path) -> np.ndarray | str:
+    """The image (H, W, 3) uint8 BGR of a file, or in words why there is none."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -30,13 +42,7 @@ def read_image(path: Path, size: tuple[int, int]) -> np.ndarray | str:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         return f"not readable: {error.err}"
-    if image is None:
-        return "not an image that OpenCV reads"
-    height, width = image.shape[:2]
-    if (width, height) != size:
-        # Points and boxes would lie elsewhere. Orientation marks were obeyed, as mmcv does.
-        return f"{width}x{height} pixels, annotated as {size[0]}x{size[1]}"
-    return image
+    return "not an image that OpenCV reads" if image is None else image
 
 
 class TooManyBroken(UserError):

@@ -22,6 +22,7 @@ from harness.inference.decode import decode
 from harness.inference.flip import average, flip_back
 from harness.layout import Layout
 from harness.protocol import Protocol
+from harness.stages import Watch, unwatched
 from harness.training.losses import to_heatmap
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
@@ -30,7 +31,8 @@ DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, device: str | torch.device,
             progress: Callable[[int, int], None] | None = None, num_workers: int = 0,
-            part: tuple[int, int] = (0, 1), repeat: int = 0) -> tuple[Predictions, dict[str, Any]]:
+            part: tuple[int, int] = (0, 1), repeat: int = 0, watch: Watch = unwatched
+            ) -> tuple[Predictions, dict[str, Any]]:
     """One predicted person a box, in the order of the boxes, and what happened on the way.
 
     Boxes without extent and boxes on unreadable images have no prediction. Batches are fixed by the boxes'
@@ -41,7 +43,8 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
     `repeat` chooses other random states, for networks that draw numbers at test.
 
     `part` = (rank, processes): batch b belongs to rank b % processes; `merge` puts the parts together.
-    `progress(done, total)` is told of this part's boxes after each batch.
+    `progress(done, total)` is told of this part's boxes after each batch, `watch` of every stage but nms; of load and
+    crop only where no loader processes see to them.
 
     The second result: `rows` (N,) of `boxes` that were predicted; counts `boxes`, `skipped_boxes` (no
     extent), `unreadable_boxes`, `images`; `broken` path -> reason; `tolerated` share; `title`; `notes`, lines
@@ -53,7 +56,7 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
     rank, processes = part
     layout = split.layout
     usable = with_extent(boxes)
-    crops = TestCrops(split, take(boxes, usable), protocol)
+    crops = TestCrops(split, take(boxes, usable), protocol, watch)
     size = protocol.test.batch_size
     batches = [range(start, min(start + size, len(crops))) for start in range(0, len(crops), size)]
     mine = batches[rank::processes]
@@ -65,14 +68,18 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
         for number, (indices, batch) in enumerate(zip(mine, loader, strict=True)):
             # A CPU generator takes the lower 32 bits of a seed only; nobody has a million batches.
             torch.manual_seed((repeat << 20) + rank + number * processes)
-            maps = heatmaps(model, normalise(batch["image"].to(device)), layout, protocol)
-            found = decode(maps, protocol.test.decode, protocol.test.dark_kernel).cpu().numpy().astype(np.float64)
-            if not np.isfinite(found).all():
-                raise UserError("the network gives heat maps with values that are not finite: its weights are "
-                                "broken, or its training diverged")
             index = np.asarray(indices)
-            found[..., :2] = heatmap_to_image(found[..., :2], crops.center[index], crops.size[index],
-                                              maps.shape[-1], maps.shape[-2])
+            with watch("transfer"):
+                images = normalise(batch["image"].to(device))
+            with watch("network"):
+                maps = heatmaps(model, images, layout, protocol)
+            with watch("decode"):
+                found = decode(maps, protocol.test.decode, protocol.test.dark_kernel).cpu().numpy().astype(np.float64)
+                if not np.isfinite(found).all():
+                    raise UserError("the network gives heat maps with values that are not finite: its weights are "
+                                    "broken, or its training diverged")
+                found[..., :2] = heatmap_to_image(found[..., :2], crops.center[index], crops.size[index],
+                                                  maps.shape[-1], maps.shape[-2])
             readable = batch["readable"].numpy()
             rows.append(usable[index[readable]])
             keypoints.append(found[readable])

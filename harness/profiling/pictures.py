@@ -34,7 +34,7 @@ def crops(folder: Path | None, count: int, height: int, width: int) -> np.ndarra
 
 
 def _of_folder(folder: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    from harness.predicting import list_images
+    from harness.data.folder import list_images
 
     images = list_images(folder)
     return [(np.asarray(cv2.imread(str(path))), np.array([0.0, 0.0, *size]))

@@ -5,6 +5,7 @@ import pytest
 
 from harness.data.types import Boxes
 from harness.errors import UserError
+from harness.inference.boxes import folder_boxes
 from harness.inference.boxes import test_boxes as boxes_for
 
 
@@ -81,3 +82,45 @@ def test_a_file_of_other_images_is_an_error(make_split, make_settings, tmp_path)
     path = write(tmp_path / "d.json", [entry(99)])
     with pytest.raises(UserError, match=r"no box in .*d\.json is on an image of noise/val"):
         boxes_for(make_split(), make_settings(boxes=path).test)
+
+
+def annotations(path, names):
+    """A file that has picture 0 under id 70 and another under 80, with two people each; one is a crowd."""
+    points = [5.0, 5, 2] * 14
+    people = [{"id": i, "image_id": image, "category_id": 1, "bbox": [4 + i, 2, 30, 300], "area": 9.0,
+               "iscrowd": i == 1, "keypoints": points, "num_keypoints": 14} for i, image in enumerate([70, 70, 80, 80])]
+    images = [{"id": 70 + 10 * i, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(names)]
+    path.write_text(json.dumps({"images": images, "annotations": people}))
+    return str(path)
+
+
+def test_in_a_folder_the_whole_image_is_a_box(make_split):
+    boxes, (note,) = folder_boxes(make_split(), None)
+    np.testing.assert_array_equal(boxes.box, [[0, 0, 160, 120]] * 2)
+    np.testing.assert_array_equal(boxes.image_id, [10, 11])
+    assert "whole image" in note
+
+
+def test_in_a_folder_annotated_people_count_by_file_name_as_in_training(make_split, tmp_path):
+    path = annotations(tmp_path / "a.json", ["0.png", "elsewhere.png"])
+    boxes, (note,) = folder_boxes(make_split(), path)
+    np.testing.assert_array_equal(boxes.image_id, [10])
+    np.testing.assert_array_equal(boxes.box, [[4, 2, 30, 117]])  # clipped; no crowd
+    np.testing.assert_array_equal(boxes.score, [1])
+    assert note == f"boxes: 1 of {path}"
+
+
+def test_in_a_folder_detections_count_by_id(make_split, tmp_path):
+    path = write(tmp_path / "d.json", [entry(11), entry(99)])
+    boxes, _ = folder_boxes(make_split(), path)
+    np.testing.assert_array_equal(boxes.image_id, [11])
+    np.testing.assert_array_equal(boxes.score, [0.9])
+
+
+def test_boxes_of_other_images_are_an_error(make_split, tmp_path):
+    with pytest.raises(UserError, match=r"no box is of an image in this folder \(names 0\.png"):
+        folder_boxes(make_split(), annotations(tmp_path / "a.json", ["x.png", "y.png"]))
+    with pytest.raises(UserError, match=r"no box is of an image in this folder \(ids \[10, 11\]"):
+        folder_boxes(make_split(), write(tmp_path / "d.json", [entry(99)]))
+    with pytest.raises(UserError, match=r"cannot read .*none\.json"):
+        folder_boxes(make_split(), str(tmp_path / "none.json"))
