@@ -142,7 +142,8 @@ def _speed(name: str, request: Request, rows: tuple[str, ...], sides: Any, state
         if which == "A/B":
             state.keep()
 
-    speed.measure(timing, sides[0], sides[1], sides[2], machine, request.pairs, lambda text: tell(f"{name}: {text}"), keep)
+    speed.measure(timing, sides[0], sides[1], sides[2], machine, request.pairs,
+                  lambda text: tell(f"{name}: {text}"), keep)
 
 
 def _costs(request: Request, rows: Mapping[str, Subject], base: Tree, candidate: Tree, folder: Path, state: State,

@@ -73,8 +73,8 @@ class Timing:
         return Finding(row, "time", SPEED, CANNOT_TELL if lost else found.verdict, reason,
                        base=median(pair.base.times[row] for pair in both),
                        candidate=median(pair.candidate.times[row] for pair in both), unit="ms",
-                       change=one.change, low=_finite(one.low), high=_finite(one.high), margin=found.band, p=found.p,
-                       samples=one.pairs, of="pairs", needed=found.needed)
+                       change=one.change, low=_finite(one.low), high=_finite(one.high),
+                       margin=_finite(found.band), p=found.p, samples=one.pairs, of="pairs", needed=found.needed)
 
     def to_json(self) -> dict[str, Any]:
         """What the verdicts rest on."""
