@@ -21,6 +21,7 @@ PREDICTIONS = 55_055
 SECONDS, PEAK_GIB, RATIO = 2.0, 3.0, 50
 BOOTSTRAP_SECONDS = 20.0
 READ_SECONDS, READ_PEAK_GIB = 15.0, 4.0
+pytestmark = pytest.mark.slow
 QUIET = os.environ.get("HARNESS_BENCHMARK") != "report"
 
 
