@@ -56,6 +56,8 @@ def benchmark_findings(base: Sequence[File], candidate: Sequence[File], band: fl
     if len(before) != len(after):
         notes.append(f"{len(before)} blocks of the base and {len(after)} of the candidate: the last ones are not used")
     pairs = list(zip(before, after, strict=False))
+    if len({old.time < new.time for old, new in pairs}) == 1 < len(pairs):
+        notes.append("the same side was first in every pair: a steady drift of the machine looks like a change")
     differences, fault = machine_differences([*before, *after]), out_of_turn(pairs)
     ratios: dict[str, list[float]] = {}
     findings = []
@@ -99,6 +101,7 @@ def _median(name: str, blocks: Sequence[Block]) -> float | None:
 
 def _finding(name: str, decision: Decision, pairs: Sequence[tuple[Block, Block]], fault: str) -> Finding:
     one = decision.estimate
+    low, high = (one.low, one.high) if math.isfinite(one.high) else (None, None)  # too few pairs for an interval
     verdict, needed = decision.verdict, decision.needed
     if pairs and all(old == new for old, new in pairs):
         verdict, reason, needed = SAME, "one and the same measurement", None
@@ -107,8 +110,8 @@ def _finding(name: str, decision: Decision, pairs: Sequence[tuple[Block, Block]]
     else:
         reason = _why(decision)
     return Finding(name, "time", SPEED, verdict, reason, _median(name, [old for old, _ in pairs]),
-                   _median(name, [new for _, new in pairs]), "ms", change=one.change, low=_finite(one.low),
-                   high=_finite(one.high), margin=decision.band, p=decision.p, samples=one.pairs, of="pairs",
+                   _median(name, [new for _, new in pairs]), "ms", change=one.change, low=low, high=high,
+                   margin=decision.band, p=decision.p, samples=one.pairs, of="pairs",
                    needed=needed)
 
 
@@ -121,6 +124,3 @@ def _why(decision: Decision) -> str:
     word = "slower" if decision.verdict == WORSE else "faster"
     return f"{word} by more than {decision.band:.1%} and more than chance explains"
 
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -18,6 +18,8 @@ from harness.statistics import LEVEL, MOST
 COUNTED = 10
 """A share of resamples is counted where so many lie beyond; with fewer, the tail of the normal distribution with their
 mean and spread stands for it: a thousand resamples know nothing of one in ten thousand, as many cells ask for."""
+LEAST_P = 1e-6
+"""That tail is not trusted further out. Of a hundred cells, one that stands out alone is still found."""
 MOST_IMAGES = 10_000_000
 """More images than this are no advice."""
 
@@ -78,7 +80,7 @@ def one_sided_p(differences: np.ndarray, images: int) -> float:
     else:
         score = normal.inv_cdf(share) if share < 1 else math.inf
     tail = float(stdtr(images - 1, score * math.sqrt((images - 1) / images)))
-    return max(tail, 0.5**images)
+    return max(tail, 0.5**images, LEAST_P)
 
 
 def images_needed(value: float, spread: float, images: int, margin: float) -> int | None:

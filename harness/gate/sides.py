@@ -75,6 +75,12 @@ class Side:
         """Files of pytest-benchmark."""
         return self.of_kind(contents.BENCHMARK)
 
+    @property
+    def commits(self) -> list[str]:
+        """Of all files, as far as they state one, by time."""
+        origins = sorted((origin(file.data, file.kind) for file in self.files), key=lambda one: one.created)
+        return list(dict.fromkeys(one.commit for one in origins if one.commit))
+
     def describe(self) -> dict[str, Any]:
         """As a comparison's side: name, kind and, of the newest file, where its figures come from."""
         facts: dict[str, Any] = {"name": self.name, "kind": self.kind}
@@ -117,7 +123,7 @@ def resolve(text: str, root: Path = ROOT, find_baseline: FindBaseline | None = N
 def _commit(text: str, root: Path) -> str | None:
     try:
         return resolve_revision(text, root)
-    except UserError:
+    except (UserError, ValueError):  # ValueError: no process takes an argument with a null byte
         return None
 
 

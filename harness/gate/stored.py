@@ -33,14 +33,18 @@ def compare_stored(base: Side, candidate: Side, margin: float = MARGIN, band: fl
         kinds: of findings (`findings.KINDS`) that are wanted; that a row is missing or failed is said in any case.
 
     Raises UserError where a side is to be measured, where the two have nothing of one kind, and for records that do
-    not state what it takes to compare them.
+    not state what it takes to compare them; ValueError for a margin or band below 0.
     """
+    if margin < 0 or band < 0:
+        raise ValueError(f"margin {margin} or band {band} is below 0")
     check(base, candidate)
     parts = [_rows(base, candidate, margin, kinds)]
     if RECORD not in (base.kind, candidate.kind):
         parts += [_profiles(base, candidate), benchmark_findings(base.benchmarks, candidate.benchmarks, band)]
     findings = [finding for of_part, _ in parts for finding in of_part]
     notes = [note for _, of_part in parts for note in of_part]
+    notes += [f"the {role} is of {len(side.commits)} commits: {', '.join(commit[:7] for commit in side.commits)}"
+              for role, side in (("base", base), ("candidate", candidate)) if len(side.commits) > 1]
     wanted = [finding for finding in findings if finding.kind in kinds or finding.metric == WHOLE]
     return Comparison(base.describe(), candidate.describe(), tuple(wanted), tuple(notes), now())
 
