@@ -1,6 +1,7 @@
 """Files of pytest-benchmark as blocks: pairs in turn, and what keeps them from being pairs."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -131,9 +132,11 @@ def test_a_file_without_its_time_is_named(tmp_path):
 def test_what_pytest_benchmark_writes_is_read(tmp_path):
     """The plug-in itself, run on a benchmark of nothing."""
     (tmp_path / "test_one.py").write_text("def test_nothing(benchmark):\n    benchmark(lambda: None)\n")
+    # Within one of several test processes the plug-in would switch itself off.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-max-time=0.01",
                     "--benchmark-json", tmp_path / "found.json", "test_one.py"], cwd=tmp_path, check=True,
-                   capture_output=True)
+                   capture_output=True, env=environment)
     whole = compared((tmp_path / "found.json", tmp_path / "found.json"))
     assert verdicts(whole) == {"test_one.py::test_nothing": SAME}
     assert whole.base["machine"] != "unknown machine"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -80,6 +80,7 @@ def test_resamples_without_anybody_are_left_out():
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-0.03, 0.03), st.floats(0.001, 0.02), st.integers(20, 500))
 def test_needed_images_tell(value, spread, images):
+    assume(abs(value) != 0.005)  # at the edge no number tells
     needed = images_needed(value, spread, images, 0.005)
     if needed is None:
         assert images * (1.96 * spread / (0.005 - abs(value))) ** 2 > 9.9e6

@@ -13,6 +13,8 @@ NOTHING = "-"
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 LONGEST = 1000
 """Characters of a text from outside that are shown."""
+LARGEST = 1e100
+"""No figure is larger; in percent, the largest of floating point would be infinite."""
 BYTES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -28,8 +30,8 @@ def plain(text: Any, longest: int = LONGEST) -> str:
 
 
 def finite(value: float | None) -> float | None:
-    """The value, or None where it is no number to speak of: absent, NaN or infinite."""
-    return None if value is None or not math.isfinite(value) else value
+    """The value, or None where it is no number to speak of: absent, NaN, infinite, or beyond LARGEST."""
+    return None if value is None or math.isnan(value) or abs(value) > LARGEST else value
 
 
 def count(value: int | float) -> str:
