@@ -64,6 +64,8 @@ def run(asked: Asked) -> None:
     from harness.gate.baselines import find_baseline
     from harness.gate.sides import resolve
 
+    if asked.json and asked.github:
+        raise UserError("--json and --github both print to standard output: take --out FILE for the JSON")
     base, candidate = _sides(asked)
     kinds = _kinds(asked.only)
     sides = [resolve(name, find_baseline=find_baseline) for name in (base, candidate)]

@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 
 from harness.errors import UserError
-from harness.gate.findings import CANNOT_TELL, NOT_COMPARABLE, SAME, SPEED, WORSE, Finding
-from harness.gate.paired import BAND, LEAST_PAIRS, Decision, decide
+from harness.gate.findings import CANNOT_TELL, NOT_COMPARABLE, SAME, SPEED, Finding
+from harness.gate.paired import BAND, LEAST_PAIRS, Decision, decide, why
 from harness.gate.reading import File
 
 MACHINE = {"node": ("node",), "processor": ("cpu", "brand_raw"), "Python": ("python_version",),
@@ -108,19 +108,8 @@ def _finding(name: str, decision: Decision, pairs: Sequence[tuple[Block, Block]]
     elif fault:
         verdict, reason, needed = CANNOT_TELL, fault, LEAST_PAIRS
     else:
-        reason = _why(decision)
+        reason = why(decision)
     return Finding(name, "time", SPEED, verdict, reason, _median(name, [old for old, _ in pairs]),
                    _median(name, [new for _, new in pairs]), "ms", change=one.change, low=low, high=high,
                    margin=decision.band, p=decision.p, samples=one.pairs, of="pairs",
                    needed=needed)
-
-
-def _why(decision: Decision) -> str:
-    if decision.verdict == SAME:
-        return f"the whole interval lies within ±{decision.band:.1%}"
-    if decision.verdict == CANNOT_TELL:
-        few = decision.estimate.pairs < LEAST_PAIRS
-        return f"fewer than {LEAST_PAIRS} pairs" if few else f"the interval reaches beyond ±{decision.band:.1%}"
-    word = "slower" if decision.verdict == WORSE else "faster"
-    return f"{word} by more than {decision.band:.1%} and more than chance explains"
-

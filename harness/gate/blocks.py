@@ -14,6 +14,7 @@ from harness.gate.revisions import Tree
 from harness.profiling.rounds import OutOfMemory, warm_up
 from harness.profiling.subjects import Settings, Subject
 from harness.profiling.worker import PACKAGES, Worker
+from harness.registry import model_spec
 
 LENGTH = 4
 """A block's timed calls, in warm-up blocks of about 0.1 s."""
@@ -26,7 +27,7 @@ def view(tree: Tree, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for package in PACKAGES:
         link = folder / package
-        if not link.exists():
+        if tree.has(package) and not link.exists():
             link.symlink_to(tree.folder / package, target_is_directory=True)
     return folder
 
@@ -38,8 +39,8 @@ def network_blocks(tree: Tree, subjects: Mapping[str, Subject], settings: Settin
 
     def measure(rows: Sequence[str]) -> Block:
         times: dict[str, float] = {}
-        failed: dict[str, str] = {}
-        left = list(rows)
+        failed = {row: reason for row in rows if (reason := lacks(tree, subjects[row]))}
+        left = [row for row in rows if row not in failed]
         while left:  # in one process, unless it ends before its time
             with start(tree.title, settings.device, settings.threads, packages) as worker:
                 while left and worker.alive:
@@ -53,6 +54,12 @@ def network_blocks(tree: Tree, subjects: Mapping[str, Subject], settings: Settin
         return Block(times, failed)
 
     return measure
+
+
+def lacks(tree: Tree, subject: Subject) -> str:
+    """What a tree has not got of a network's code, in words; "" where nothing: ours must not stand in for it."""
+    package = model_spec(subject.model).package
+    return f"{tree.title} has no package {package}" if package in PACKAGES and not tree.has(package) else ""
 
 
 def _time(worker: Any, subject: Subject, crops: Path) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.gate.blocks import Start, crops_file, view
+from harness.gate.blocks import Start, crops_file, lacks, view
 from harness.gate.revisions import Tree
 from harness.profiling.rounds import OutOfMemory
 from harness.profiling.subjects import Settings, Subject
@@ -42,6 +42,10 @@ def measure_costs(tree: Tree, subjects: Mapping[str, Subject], settings: Setting
     packages = view(tree, folder / f"view-{tree.folder.name}")
     for row, subject in subjects.items():
         name = counted(subject)
+        reason = lacks(tree, subject)
+        if reason:
+            costs.failed |= {row: reason, name: reason}
+            continue
         count = operations and name not in costs.operations and name not in costs.failed
         with start(tree.title, settings.device, settings.threads, packages) as worker:
             try:

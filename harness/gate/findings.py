@@ -113,7 +113,12 @@ class Comparison:
         if data.get("schema") != SCHEMA:
             raise UserError(f"{place} is a comparison of schema {data.get('schema')}; this version reads {SCHEMA}")
         try:
-            return cls(data["base"], data["candidate"], tuple(Finding(**one) for one in data["findings"]),
-                       tuple(data["notes"]), data["created"], data["complete"], data["details"])
+            findings = tuple(Finding(**one) for one in data["findings"])
+            unknown = [one.verdict for one in findings if one.verdict not in VERDICTS]
+            unknown += [one.kind for one in findings if one.kind not in KINDS]
+            if unknown:
+                raise UserError(f"{place} is a damaged comparison: '{unknown[0]}' is no verdict and no kind of finding")
+            return cls(data["base"], data["candidate"], findings, tuple(data["notes"]), data["created"],
+                       data["complete"], data["details"])
         except (KeyError, TypeError) as error:
             raise UserError(f"{place} is a damaged comparison: {error}") from error

@@ -34,7 +34,7 @@ class Request:
     """What is measured, and how."""
 
     base: str
-    """A revision, or `WORKTREE`."""
+    """A revision, or `HERE`."""
     candidate: str
     subjects: tuple[Subject, ...]
     settings: Settings

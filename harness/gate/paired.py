@@ -193,3 +193,17 @@ def pairs_needed(one: Estimate, band: float) -> int | None:
         return None
     needed = max(LEAST_PAIRS, one.pairs + 1, math.ceil(one.pairs * (half / room) ** 2))
     return needed if needed <= MOST_PAIRS else None
+
+
+def why(found: Decision) -> str:
+    """Why a row has its verdict."""
+    one, band = found.estimate, f"{found.band:.1%}"
+    if found.verdict in (WORSE, BETTER):
+        slower = "slower" if one.change > 0 else "faster"
+        return f"{abs(one.change):.1%} {slower}: more than {band}, and significant over {one.pairs} pairs"
+    if found.verdict == SAME:
+        return f"the 95 % interval lies within ±{band}"
+    if one.pairs < LEAST_PAIRS:
+        return f"{one.pairs} pair(s); {LEAST_PAIRS} are the least that tell"
+    more = f"about {found.needed} pairs would tell" if found.needed else "no reasonable number of pairs would tell"
+    return f"the 95 % interval [{one.low:+.1%}, {one.high:+.1%}] is neither within ±{band} nor clear of it; {more}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.profiling.revision import ROOT, git, resolve
 from harness.profiling.worker import PACKAGES
 
-ROOT = Path(__file__).parents[2]
-WORKTREE = "."
+HERE = "."
 """How a user names the working tree."""
 
 
@@ -31,6 +31,10 @@ class Tree:
     dirty: bool = False
     """Whether it has changes that are in no commit."""
 
+    def has(self, package: str) -> bool:
+        """Whether it has that package of networks."""
+        return (self.folder / package / "__init__.py").is_file()
+
     @property
     def title(self) -> str:
         """For people: the name, and the commit where that says more."""
@@ -40,64 +44,54 @@ class Tree:
 
     def describe(self) -> dict[str, object]:
         """As a comparison's side."""
-        return {"name": self.name, "kind": "worktree" if self.name == WORKTREE else "revision", "commit": self.commit,
+        return {"name": self.name, "kind": "worktree" if self.name == HERE else "revision", "commit": self.commit,
                 "dirty": self.dirty}
-
-
-def resolve(revision: str, root: Path = ROOT) -> str:
-    """The full commit of a revision. Raises UserError outside of a git checkout, or for an unknown revision."""
-    done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if done.returncode != 0:
-        raise UserError(f"{revision}: no such commit in {root}; name a commit, branch or tag, or {WORKTREE} for the "
-                        "working tree")
-    return done.stdout.strip()
 
 
 @contextlib.contextmanager
 def checked_out(name: str, folder: Path, root: Path = ROOT) -> Iterator[Tree]:
     """A tree in `folder`, which must not be there yet; it is removed at the end.
 
-    Raises UserError for an unknown revision, one without the networks' packages, and one that needs packages which
+    Raises UserError for an unknown revision, one without any package of networks, and one that needs packages which
     are not installed here.
     """
     _need_repository(root)
     try:
-        if name == WORKTREE:
+        if name == HERE:
             tree = _copied(folder, root)
         else:
-            commit = resolve(name, root)
-            done = _git(root, "worktree", "add", "--detach", "--force", str(folder), commit)
+            commit = resolve(name, root, option="")
+            done = git(root, "worktree", "add", "--detach", "--force", str(folder), commit)
             if done.returncode != 0:
                 raise UserError(f"{name}: git could not check it out: {_last_line(done.stderr)}")
             tree = Tree(name, folder, commit)
         check(tree)
         yield tree
     finally:
-        if name != WORKTREE:
-            _git(root, "worktree", "remove", "--force", str(folder))
+        if name != HERE:
+            git(root, "worktree", "remove", "--force", str(folder))
         shutil.rmtree(folder, ignore_errors=True)
-        _git(root, "worktree", "prune")
+        git(root, "worktree", "prune")
 
 
 def _copied(folder: Path, root: Path) -> Tree:
     """The working tree's files, those that git ignores left out: what is edited meanwhile must not reach a block."""
-    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    for name in listed.stdout.split("\0"):
+    listed = git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in os.fsdecode(listed.stdout).split("\0"):
         source = root / name
         if name and source.is_file():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    head = _git(root, "rev-parse", "HEAD")
-    status = _git(root, "status", "--porcelain")
-    return Tree(WORKTREE, folder, head.stdout.strip() or None, dirty=bool(status.stdout.strip()))
+    head = git(root, "rev-parse", "HEAD")
+    status = git(root, "status", "--porcelain")
+    return Tree(HERE, folder, head.stdout.decode().strip() or None, dirty=bool(status.stdout.strip()))
 
 
 def check(tree: Tree) -> None:
-    """Raise UserError where the tree lacks a package of networks, or needs what is not installed here."""
-    missing = [package for package in PACKAGES if not (tree.folder / package / "__init__.py").is_file()]
-    if missing:
-        raise UserError(f"{tree.title} has no package {' or '.join(missing)}: it cannot be measured")
+    """Raise UserError where the tree has no networks at all, or needs what is not installed here."""
+    if not any(tree.has(package) for package in PACKAGES):
+        raise UserError(f"{tree.title} has no package {' or '.join(PACKAGES)}: it cannot be measured")
     lacking = unmet(tree.folder / "pyproject.toml")
     if lacking:
         raise UserError(f"{tree.title} does not run in this environment, which both sides share: it needs "
@@ -134,12 +128,5 @@ def _need_repository(root: Path) -> None:
         raise UserError(f"{root} is not a git checkout, so there are no revisions to measure; compare records instead")
 
 
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=120)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UserError(f"measuring revisions needs git: {error}") from error
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+def _last_line(said: bytes) -> str:
+    return (said.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]

@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.gate import contents
 from harness.gate.contents import origin
 from harness.gate.reading import File, read_file, read_folder
+from harness.gate.revisions import HERE
 from harness.profiling.revision import ROOT
 from harness.profiling.revision import resolve as resolve_revision
 
@@ -22,8 +23,6 @@ STORED = (RECORD, RESULTS, PROFILE, BENCHMARKS)
 KIND_OF_FILE = {contents.RECORD: RECORD, contents.FAILURE: RECORD, contents.PROFILE: PROFILE, contents.SUITE: PROFILE,
                 contents.BENCHMARK: BENCHMARKS}
 
-HERE = "."
-"""Names the working tree of the checkout."""
 BASELINE = "baseline:"
 """Before a name, says that a baseline is meant."""
 CHOICES = ("a row's record or folder, a results folder, a record of `harness profile`, a file or folder of "

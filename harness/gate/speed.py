@@ -11,8 +11,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.gate import calibration
-from harness.gate.findings import BETTER, CANNOT_TELL, NOT_COMPARABLE, SAME, SPEED, WORSE, Finding
-from harness.gate.paired import LEAST_PAIRS, Decision, decide, estimate
+from harness.gate.findings import CANNOT_TELL, NOT_COMPARABLE, SPEED, WORSE, Finding
+from harness.gate.paired import LEAST_PAIRS, Decision, decide, estimate, why
 from harness.gate.pairs import Measure, Pair, failures, in_turn, log_ratios
 
 Tell = Callable[[str], None]
@@ -66,7 +66,7 @@ class Timing:
             return Finding(row, "time", SPEED, NOT_COMPARABLE if lost else CANNOT_TELL, reason, of="pairs", samples=0,
                            needed=None if lost else LEAST_PAIRS)
         one = found.estimate
-        reason = words(found)
+        reason = why(found)
         if lost:
             reason = f"failed on the {lost[0]}'s side after {one.pairs} pair(s): {lost[1]}"
         both = [pair for pair in self.pairs if row in pair.base.times and row in pair.candidate.times]
@@ -85,20 +85,6 @@ class Timing:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) and value > -1 else None
-
-
-def words(found: Decision) -> str:
-    """Why a row has its verdict."""
-    one, band = found.estimate, f"{found.band:.1%}"
-    if found.verdict in (WORSE, BETTER):
-        slower = "slower" if one.change > 0 else "faster"
-        return f"{abs(one.change):.1%} {slower}: more than {band}, and significant over {one.pairs} pairs"
-    if found.verdict == SAME:
-        return f"the 95 % interval lies within ±{band}"
-    if one.pairs < LEAST_PAIRS:
-        return f"{one.pairs} pair(s); {LEAST_PAIRS} are the least that tell"
-    more = f"about {found.needed} pairs would tell" if found.needed else "no reasonable number of pairs would tell"
-    return f"the 95 % interval [{one.low:+.1%}, {one.high:+.1%}] is neither within ±{band} nor clear of it; {more}"
 
 
 def measure(timing: Timing, base: Measure, candidate: Measure, again: Measure, machine: Machine, pairs: int,

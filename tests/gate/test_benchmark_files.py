@@ -55,7 +55,7 @@ def test_a_slow_down_is_found_and_nothing_else(tmp_path):
 def test_few_pairs_cannot_tell_and_say_how_many_it_takes(tmp_path):
     whole = compared(blocks(tmp_path, pairs=3, slower=2.0))
     assert set(verdicts(whole).values()) == {CANNOT_TELL}
-    assert {(one.needed, one.reason) for one in whole.findings} == {(12, "fewer than 12 pairs")}
+    assert {(one.needed, one.reason) for one in whole.findings} == {(12, "3 pair(s); 12 are the least that tell")}
     assert (whole.findings[0].low, whole.findings[0].high) == (None, None)  # not infinity, which JSON has not
 
 

@@ -5,7 +5,9 @@ import subprocess
 import pytest
 
 from harness.errors import UserError
-from harness.gate.revisions import WORKTREE, checked_out, unmet
+from harness.gate.blocks import lacks, network_blocks
+from harness.gate.revisions import HERE, checked_out, unmet
+from harness.profiling.subjects import Settings, Subject
 
 
 def git(root, *arguments):
@@ -48,7 +50,7 @@ def test_the_working_tree_is_a_copy_of_what_is_there_now(repository, tmp_path):
     (repository / "baselines" / "new.py").write_text("")
     (repository / "ignored").mkdir()
     (repository / "ignored" / "large").write_text("")
-    with checked_out(WORKTREE, tmp_path / "tree", repository) as tree:
+    with checked_out(HERE, tmp_path / "tree", repository) as tree:
         (repository / "tcformer" / "__init__.py").write_text("WHICH = 'edited meanwhile'\n")
         assert "three" in which(tree)
         assert tree.dirty
@@ -75,11 +77,23 @@ def test_a_folder_without_git_is_refused(tmp_path):
         pass
 
 
-def test_a_revision_without_the_packages_is_refused(repository, tmp_path):
+def test_a_revision_without_networks_is_refused(repository, tmp_path):
+    git(repository, "rm", "-rq", "baselines", "tcformer")
+    git(repository, "commit", "-q", "-m", "without")
+    with (pytest.raises(UserError, match="no package tcformer or baselines"),
+          checked_out("HEAD", tmp_path / "tree", repository)):
+        pass
+
+
+def test_a_network_that_a_revision_lacks_is_not_replaced_by_ours(repository, tmp_path):
     git(repository, "rm", "-rq", "baselines")
     git(repository, "commit", "-q", "-m", "without")
-    with pytest.raises(UserError, match="no package baselines"), checked_out("HEAD", tmp_path / "tree", repository):
-        pass
+    with checked_out("HEAD", tmp_path / "tree", repository) as tree:
+        assert "no package baselines" in lacks(tree, Subject("hrnet_small", (64, 64)))
+        assert lacks(tree, Subject("tcformer_small", (64, 64))) == ""
+        row = {"row": Subject("hrnet_small", (64, 64))}
+        block = network_blocks(tree, row, Settings(), tmp_path / "files")(["row"])
+        assert "no package baselines" in block.failed["row"]
 
 
 def test_a_revision_that_needs_what_is_not_installed_is_refused(repository, tmp_path):
