@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.allocator import kept
 from harness.errors import Interrupted, UserError
 from harness.files import locked, write_json
 from harness.job import PROGRESS
@@ -127,7 +128,7 @@ def _forget(results: Path, job: Job, folder: RowFolder) -> None:
 def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], None]) -> int:
     """Start the job's process, pass on what it tells, and return its exit status."""
     read_end, write_end = os.pipe()
-    environment = {**os.environ, PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1"}
+    environment = {**kept(), PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "harness.job", str(folder.path), str(results)]
     with folder.log.open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,

@@ -37,7 +37,7 @@ def command(
     margin: float | None = typer.Option(None, help="how far AP and AR may move and count as the same", min=0),
     benchmarks: str | None = typer.Option(None, help="files of pytest-benchmark to run on both sides, comma-separated"),
     device: str = typer.Option("auto", help="auto, cpu or cuda"),
-    threads: int | None = typer.Option(None, help="CPU threads; as many as there are cores by default", min=1),
+    threads: int | None = typer.Option(None, help="CPU threads; one by default, as several are far noisier", min=1),
     images: str | None = typer.Option(None, help="folder of images to run on; people are drawn without one"),
     calibration: str | None = typer.Option(None, help="file of this machine's A/A runs; in the user's cache by "
                                                       "default"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.allocator import kept
 from harness.errors import UserError
 from harness.gate.pairs import Block, Measure
 from harness.gate.revisions import ROOT, Tree
@@ -136,7 +136,7 @@ class _Lost(Exception):
 
 def _ask(side: Path, files: Sequence[Path | str], names: Sequence[str] | None) -> dict[str, Any]:
     """What `bench_worker` answers. Raises _Lost."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {name: value for name, value in kept().items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(side), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory(prefix="harness-benchmarks-") as folder:
         file, running = Path(folder) / "request.json", Path(folder) / "running"

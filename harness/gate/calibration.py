@@ -22,6 +22,8 @@ from harness.record import now
 SCHEMA = 1
 DAYS = 30
 """A calibration is trusted for so long: neighbours on shared machines, kernels and thermal paste change."""
+METHOD = "slices, freed memory kept"
+"""How pairs are measured: a calibration of another way says nothing of this one."""
 COUNTED = ("processor", "cores", "system", "python", "gpu", "gpus")
 """What makes a machine another one, of `harness.hardware.machine`; the versions of torch and the threads, too. Not its
 memory: what virtual machines are given differs by some bytes from one start to the next."""
@@ -56,8 +58,8 @@ def default_path() -> Path:
 
 def fingerprint(machine: Mapping[str, Any], device: str, threads: int, versions: Mapping[str, str | None]) -> str:
     """What must be equal for a calibration to hold."""
-    return digest({"machine": {name: machine.get(name) for name in COUNTED}, "device": device, "threads": threads,
-                   "torch": versions.get("torch")})
+    return digest({"method": METHOD, "machine": {name: machine.get(name) for name in COUNTED}, "device": device,
+                   "threads": threads, "torch": versions.get("torch")})
 
 
 def of_pairs(log_ratios: Mapping[str, Sequence[float]]) -> dict[str, Row]:

@@ -14,12 +14,12 @@ from typing import Any
 from harness.errors import UserError
 from harness.files import write_json
 from harness.gate import calibration, speed
-from harness.gate.blocks import network_blocks
+from harness.gate.blocks import network_pairs
 from harness.gate.costs import Costs, counted, measure_costs
 from harness.gate.evaluated import Weights, evaluate_tree
 from harness.gate.exact import memory_finding, operations_findings
 from harness.gate.findings import ACCURACY, KINDS, MEMORY, NOT_COMPARABLE, OPERATIONS, SPEED, Comparison, Finding
-from harness.gate.pairs import Pair
+from harness.gate.pairs import MeasurePair, Pair, apart
 from harness.gate.revisions import ROOT, Tree, checked_out
 from harness.gate.speed import Machine, Timing
 from harness.profiling.subjects import Settings, Subject
@@ -101,13 +101,14 @@ def measure(request: Request, state: State, tell: Tell = lambda text: None) -> N
             _costs(request, rows, base, candidate, folder, state, tell)
         state.keep()
         if SPEED in request.kinds and rows:
-            sides = [network_blocks(tree, rows, request.settings, folder) for tree in (base, candidate, again)]
-            _speed("networks", request, tuple(rows), sides, state, tell)
+            changed, equal = (network_pairs(base, other, rows, request.settings, folder)
+                              for other in (candidate, again))
+            _speed("networks", request, tuple(rows), changed, equal, state, tell)
         if SPEED in request.kinds and request.benchmarks:
             from harness.gate.bench_runs import benchmark_blocks
 
             sides, names = benchmark_blocks((base, candidate, again), request.benchmarks, folder)
-            _speed("benchmarks", request, names, sides, state, tell)
+            _speed("benchmarks", request, names, apart(sides[0], sides[1]), apart(sides[0], sides[2]), state, tell)
         state.complete = True
         state.keep()
 
@@ -132,7 +133,8 @@ def machine_facts(settings: Settings) -> dict[str, Any]:
     return {**machine(), "device": settings.device, "threads": settings.threads}
 
 
-def _speed(name: str, request: Request, rows: tuple[str, ...], sides: Any, state: State, tell: Tell) -> None:
+def _speed(name: str, request: Request, rows: tuple[str, ...], changed: MeasurePair, equal: MeasurePair, state: State,
+           tell: Tell) -> None:
     timing = state.timings[name] = Timing(rows)
     facts = machine_facts(request.settings)
     machine = Machine(facts, calibration.fingerprint(facts, request.settings.device, request.settings.threads,
@@ -142,7 +144,7 @@ def _speed(name: str, request: Request, rows: tuple[str, ...], sides: Any, state
         if which == "A/B":
             state.keep()
 
-    speed.measure(timing, sides[0], sides[1], sides[2], machine, request.pairs,
+    speed.measure(timing, changed, equal, machine, request.pairs,
                   lambda text: tell(f"{name}: {text}"), keep)
 
 

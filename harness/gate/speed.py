@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.gate import calibration
 from harness.gate.findings import CANNOT_TELL, NOT_COMPARABLE, SPEED, WORSE, Finding
 from harness.gate.paired import LEAST_PAIRS, Decision, decide, estimate, why
-from harness.gate.pairs import Measure, Pair, failures, in_turn, log_ratios
+from harness.gate.pairs import MeasurePair, Pair, failures, in_turn, log_ratios
 
 Tell = Callable[[str], None]
 Keep = Callable[[str, Pair], None]
@@ -87,29 +87,29 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) and value > -1 else None
 
 
-def measure(timing: Timing, base: Measure, candidate: Measure, again: Measure, machine: Machine, pairs: int,
+def measure(timing: Timing, changed: MeasurePair, equal: MeasurePair, machine: Machine, pairs: int,
             tell: Tell = lambda text: None, keep: Keep = lambda which, pair: None) -> None:
     """Fill `timing`: calibrate what is not calibrated, measure all pairs, and the suspicious rows once more.
 
-    `again` is the base's code in another folder, for the A/A run. On KeyboardInterrupt and UserError, `timing` holds
-    what was done, `complete` is False, and the exception goes on.
+    `changed` measures base and candidate, `equal` the base and the base's code in another folder, for the A/A run. On
+    KeyboardInterrupt and UserError, `timing` holds what was done, `complete` is False, and the exception goes on.
     """
     if machine.file is not None:
-        _calibrate(timing, base, again, machine, machine.file, pairs, tell, keep)
+        _calibrate(timing, equal, machine, machine.file, pairs, tell, keep)
     else:
         timing.notes.append("not calibrated: the band goes by this run's own scatter, not by an A/A run's")
-    _run(timing, base, candidate, timing.rows, pairs, "", tell, keep)
+    _run(timing, changed, timing.rows, pairs, "", tell, keep)
     doubtful = suspicious(timing.decisions()) if len(timing.pairs) >= LEAST_PAIRS else []
     if doubtful:
         timing.notes.append(f"measured once more, and decided on all pairs: {', '.join(doubtful)}")
-        _run(timing, base, candidate, doubtful, pairs, "again: ", tell, keep)
+        _run(timing, changed, doubtful, pairs, "again: ", tell, keep)
     timing.complete = True
 
 
-def _run(timing: Timing, base: Measure, candidate: Measure, rows: Sequence[str], count: int, prefix: str, tell: Tell,
-         keep: Keep) -> None:
+def _run(timing: Timing, changed: MeasurePair, rows: Sequence[str], count: int, prefix: str, tell: Tell, keep: Keep
+         ) -> None:
     tell(f"{prefix}pair 1 of {count}")
-    for number, pair in enumerate(in_turn(base, candidate, rows, count, len(timing.pairs)), start=2):
+    for number, pair in enumerate(in_turn(changed, rows, count, len(timing.pairs)), start=2):
         timing.pairs.append(pair)
         keep("A/B", pair)
         if number <= count:
@@ -122,14 +122,14 @@ def suspicious(decisions: Mapping[str, Decision]) -> list[str]:
             if found.verdict in (WORSE, CANNOT_TELL) and found.estimate.change > found.band]
 
 
-def _calibrate(timing: Timing, base: Measure, again: Measure, machine: Machine, file: Path, pairs: int, tell: Tell,
-               keep: Keep) -> None:
+def _calibrate(timing: Timing, equal: MeasurePair, machine: Machine, file: Path, pairs: int, tell: Tell, keep: Keep
+               ) -> None:
     known = calibration.load(file, machine.fingerprint)
     wanted = calibration.missing(timing.rows, known)
     if wanted:
         tell(f"calibrating {len(wanted)} row(s): pair 1 of {pairs}")
         done = []
-        for pair in in_turn(base, again, wanted, pairs):
+        for pair in in_turn(equal, wanted, pairs):
             done.append(pair)
             keep("A/A", pair)
             tell(f"calibrating: pair {min(len(done) + 1, pairs)} of {pairs}")

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from harness.allocator import kept
 from harness.errors import UserError
 from harness.profiling.rounds import OutOfMemory
 from harness.profiling.subjects import Subject
@@ -30,12 +31,17 @@ PACKAGES = ("tcformer", "baselines")
 
 
 class Worker:
-    """The asking end. `folder` holds packages to be used in place of ours, `tcformer` among them; None for ours."""
+    """The asking end. `folder` holds packages to be used in place of ours, `tcformer` among them; None for ours.
 
-    def __init__(self, title: str, device: str, threads: int, folder: Path | None = None) -> None:
+    With `keep_freed` the process keeps freed memory (harness/allocator.py), else it does as any Python process does.
+    """
+
+    def __init__(self, title: str, device: str, threads: int, folder: Path | None = None, keep_freed: bool = False
+                 ) -> None:
         self.title = title
         place = folder or ROOT
-        environment = {**os.environ, "PYTHONPATH": f"{place}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": str(threads)}
+        inherited = kept() if keep_freed else os.environ
+        environment = {**inherited, "PYTHONPATH": f"{place}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": str(threads)}
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (a pipe would fill up and stop the process)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harness.profiling.worker", device, str(threads), str(place)], cwd=place,

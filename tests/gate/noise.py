@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.gate.pairs import Block
+from harness.gate.pairs import Block, apart
 
 ROWS = tuple(f"row {i}" for i in range(12))
 Stream = Iterator[np.ndarray]
@@ -100,7 +100,7 @@ MODELS: dict[str, Noise] = {
 
 
 def sides(stream: Stream, slower: dict[str, float]):
-    """A base, a candidate that takes so many times as long on some rows, and the base's code again."""
+    """Pairs of a base and a candidate that takes so many times as long on some rows, and pairs of equal sides."""
     def measure(factors):
         def block(rows):
             noise = dict(zip(ROWS, np.exp(next(stream)), strict=True))
@@ -108,4 +108,4 @@ def sides(stream: Stream, slower: dict[str, float]):
 
         return block
 
-    return measure({}), measure(slower), measure({})
+    return apart(measure({}), measure(slower)), apart(measure({}), measure({}))

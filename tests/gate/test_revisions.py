@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from harness.errors import UserError
-from harness.gate.blocks import lacks, network_blocks
+from harness.gate.blocks import lacks, network_pairs
 from harness.gate.revisions import HERE, checked_out, unmet
 from harness.profiling.subjects import Settings, Subject
 
@@ -92,8 +92,8 @@ def test_a_network_that_a_revision_lacks_is_not_replaced_by_ours(repository, tmp
         assert "no package baselines" in lacks(tree, Subject("hrnet_small", (64, 64)))
         assert lacks(tree, Subject("tcformer_small", (64, 64))) == ""
         row = {"row": Subject("hrnet_small", (64, 64))}
-        block = network_blocks(tree, row, Settings(), tmp_path / "files")(["row"])
-        assert "no package baselines" in block.failed["row"]
+        pair = network_pairs(tree, tree, row, Settings(), tmp_path / "files")(["row"], True)
+        assert "no package baselines" in pair.candidate.failed["row"]
 
 
 def test_a_revision_that_needs_what_is_not_installed_is_refused(repository, tmp_path):

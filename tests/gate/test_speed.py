@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UserError
 from harness.gate import calibration
 from harness.gate.findings import BETTER, CANNOT_TELL, NOT_COMPARABLE, SAME, WORSE
-from harness.gate.pairs import Block
+from harness.gate.pairs import Block, apart
 from harness.gate.speed import Machine, Timing, measure
 
 FACTS = {"processor": "simulated"}
@@ -33,7 +33,8 @@ def side(factor=1.0, jitter=0.005, fail=None, stop=None):
 
 def run(base, candidate, file=None, pairs=12, again=None, keep=lambda which, pair: None):
     timing = Timing(("row",))
-    measure(timing, base, candidate, again or side(), Machine(FACTS, "here", file), pairs, keep=keep)
+    measure(timing, apart(base, candidate), apart(base, again or side()), Machine(FACTS, "here", file), pairs,
+            keep=keep)
     return timing
 
 
@@ -153,7 +154,7 @@ def test_ctrl_c_keeps_the_finished_pairs():
     timing = Timing(("row",))
     kept = []
     with pytest.raises(KeyboardInterrupt):
-        measure(timing, side(), side(stop=7), side(), Machine(FACTS, "here", None), 12,
+        measure(timing, apart(side(), side(stop=7)), apart(side(), side()), Machine(FACTS, "here", None), 12,
                 keep=lambda which, pair: kept.append(pair))
     assert len(timing.pairs) == len(kept) == 7
     assert not timing.complete
