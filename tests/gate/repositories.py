@@ -1,12 +1,13 @@
 """Git repositories of empty commits with dates of their own, and results as if each commit had been measured."""
 
+import json
 import subprocess
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from harness.files import write_json
-from harness.gate.findings import MEMORY, OPERATIONS, SPEED, WORSE, Comparison, Finding
+from harness.gate.findings import MEMORY, SPEED, WORSE, Comparison, Finding
 from harness.gate.pairs import Block, Pair
 from tests.gate.results_on_disk import CODE, MACHINE, profile, profile_row, write_row
 
@@ -57,8 +58,6 @@ def leave_row(results, commit, ap, number, weights=None, **changes):
     data = {"metrics": {"parts": {"wholebody": {"AP": ap, "AR": ap}}}, "created": day(number), "code": code}
     folder = write_row(results, **{**data, **changes})
     if weights:
-        import json
-
         record = json.loads((folder / "record.json").read_text())
         record["data"]["train"], record["training"] = None, None
         record["weights"] = {"init": None, "file": "weights.pth", "sha256": weights}
@@ -66,7 +65,7 @@ def leave_row(results, commit, ap, number, weights=None, **changes):
     return folder
 
 
-def leave_gate(results, base, candidate, ratio, number, pairs=12, macs=(100, 100), noise=0.004):
+def leave_gate(results, base, candidate, ratio, number, pairs=12, macs=(100, 100), share=1.0, noise=0.004):
     """A comparison that `harness gate` measured."""
     rng = np.random.default_rng(number)
     sides = [{"name": one[:7], "kind": "revision", "commit": one, "dirty": False,
@@ -74,9 +73,10 @@ def leave_gate(results, base, candidate, ratio, number, pairs=12, macs=(100, 100
     made = [Pair(Block({ROW: 50.0}), Block({ROW: float(50 * ratio * np.exp(noise * rng.normal()))}), i % 2 == 0)
             for i in range(pairs)]
     findings = (Finding(ROW, "time", SPEED, WORSE, "", margin=0.03),
-                Finding(ROW, "peak memory", MEMORY, WORSE, "", 2**30, 2**30),
-                Finding("tcformer_small 128x96", "multiply-adds", OPERATIONS, WORSE, "", *macs))
-    details = {"networks": {"pairs": [pair.to_json() for pair in made], "calibration": {}}}
+                Finding(ROW, "peak memory", MEMORY, WORSE, "", 2**30, 2**30))
+    counts = [{"parameters": 1000, "macs": count, "counted_share": share} for count in macs]
+    details = {"networks": {"pairs": [pair.to_json() for pair in made], "calibration": {}},
+               "operations": {"tcformer_small 128x96": dict(zip(("base", "candidate"), counts, strict=True))}}
     write_json(results / "gate" / f"{number:03}.json",
                Comparison(*sides, findings, created=day(number), details=details).to_json())
 

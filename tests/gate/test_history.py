@@ -312,6 +312,15 @@ def test_gates_make_a_chain_of_ratios_each_told_by_its_own_pairs(place):
     assert macs.commits[0].id == commits[4]
 
 
+def test_operations_of_which_others_were_counted_are_another_series(place):
+    _, commits, runs = place
+    for number, share in enumerate((0.98, 0.98, 0.99), start=1):
+        leave_gate(runs, commits[number - 1], commits[number], 1.0, number, macs=(100, 100), share=share)
+    found = look(place, metric="multiply-adds")
+    assert [series.differing for series in found.series] == [{"counted share": "0.98"}, {"counted share": "0.99"}]
+    assert [len(series.points) for series in found.series] == [4, 2]
+
+
 def test_too_few_pairs_cannot_tell(place):
     _, commits, runs = place
     leave_gate(runs, commits[0], commits[1], 1.5, 1, pairs=5)

@@ -39,12 +39,6 @@ def look(place, row="tcformer_small", metric="time"):
     return history(row, metric, [folder / "runs"], folder / "none", Repository(folder / "project"))
 
 
-def test_help_has_an_example():
-    done = harness("history", "--help")
-    assert done.returncode == 0
-    assert "Example: harness history" in done.stdout
-
-
 def test_the_screen_shows_the_table_and_says_which_commit_it_was(place):
     done = call(place, "tcformer_small", "--metric", "time")
     assert done.returncode == 0, done.stderr

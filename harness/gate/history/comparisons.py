@@ -19,8 +19,7 @@ from harness.gate.paired import BAND
 from harness.gate.pairs import Block, Pair
 from harness.gate.sides import REVISION, WORKTREE
 
-COSTS = {MEMORY: (MEMORY_KIND, "peak memory"), MACS: (OPERATIONS, "multiply-adds"),
-         PARAMETERS: (OPERATIONS, "parameters")}
+COSTS = {MEMORY: (MEMORY_KIND, "peak memory"), PARAMETERS: (OPERATIONS, "parameters")}
 """Metric -> kind and metric of the finding."""
 
 
@@ -33,6 +32,11 @@ def of_comparison(comparison: Comparison, metric: str, source: str) -> Iterator[
         return
     if metric == TIME:
         yield from _links(comparison, source)
+    elif metric == MACS:  # of the findings nobody can tell which operators were counted
+        for row, sides in (comparison.details.get("operations") or {}).items():
+            for side, found in ((comparison.base, sides["base"]), (comparison.candidate, sides["candidate"])):
+                yield _cost(comparison, side, row, metric, found["macs"], source,
+                            {"counted share": str(found["counted_share"])})
     elif metric in COSTS:
         kind, name = COSTS[metric]
         for finding in comparison.findings:
@@ -42,15 +46,15 @@ def of_comparison(comparison: Comparison, metric: str, source: str) -> Iterator[
                         yield _cost(comparison, side, finding.row, metric, value, source)
 
 
-def _cost(comparison: Comparison, side: dict[str, Any], row: str, metric: str, value: float, source: str
-          ) -> Measurement:
+def _cost(comparison: Comparison, side: dict[str, Any], row: str, metric: str, value: float, source: str,
+          where: dict[str, str] | None = None) -> Measurement:
     known, machine = side_origin(side, comparison.created), side.get("machine") or {}
-    tolerance, where = 0.0, {}
+    tolerance = 0.0
     if metric == MEMORY:
         tolerance = memory_tolerance(value, str(machine.get("device")))
         where = _where(side)
-    return Measurement(row, short_names(row), where, float(value), known.commit, known.dirty, known.created, source,
-                       tolerance=tolerance)
+    return Measurement(row, short_names(row), where or {}, float(value), known.commit, known.dirty, known.created,
+                       source, tolerance=tolerance)
 
 
 def _where(side: dict[str, Any]) -> dict[str, str]:
@@ -66,7 +70,7 @@ def _links(comparison: Comparison, source: str) -> Iterator[Link]:
         return
     bands = {finding.row: finding.margin for finding in comparison.findings if finding.kind == SPEED}
     for timing in comparison.details.values():
-        pairs = tuple(_pair(one) for one in timing["pairs"])
+        pairs = tuple(_pair(one) for one in timing.get("pairs", ()))
         for row in dict.fromkeys(row for pair in pairs for row in pair.log_ratios()):
             yield Link(row, short_names(row), _where(comparison.base), base, candidate, sides[1].created, source, pairs,
                        row, bands.get(row) or BAND)
