@@ -264,6 +264,16 @@ def test_records_that_lack_their_settings_are_skipped_with_a_word(place):
     assert "evaluate" in found.skipped[0]
 
 
+@pytest.mark.parametrize("change", [{"code": {"commit": 7}}, {"code": [1]}, {"machine": {"gpu": {}, "cores": []}}])
+def test_whatever_stands_in_a_profile_there_is_no_traceback(place, change):
+    _, commits, runs = place
+    leave_profile(runs, commits[0], 100.0, 0)
+    path = leave_profile(runs, commits[1], 100.0, 1)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    found = look(place)
+    assert len(found.skipped) + sum(len(series.points) for series in found.series) == 2
+
+
 def test_records_set_aside_by_a_later_run_are_history_too(place):
     _, commits, runs = place
     folder = leave_row(runs, commits[0], 0.5, 0, weights="a" * 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -74,19 +75,36 @@ def _of_baselines(store: Path, skip: Skip) -> Iterator[Content]:
                            lambda version=version, path=path: version.read(path))  # type: ignore[misc]
 
 
-def measurements(file: File, metric: str, place: str) -> Iterator[Measurement | Link]:
+def measurements(file: File, metric: str, place: str) -> list[Measurement | Link]:
     """What a file says of a metric. Raises UserError naming the file where it lacks what it must have."""
     try:
-        if file.kind == RECORD:
-            yield from of_record(file.data, metric, place)
-        elif file.kind == PROFILE:
-            yield from of_profile(file.data, metric, place)
-        elif file.kind == SUITE:
-            for group in file.data["groups"].values():
-                yield from of_profile(group, metric, place)
-        elif file.kind == BENCHMARK:
-            yield from of_benchmarks(file, metric, place)
-        elif file.kind == COMPARISON:
-            yield from of_comparison(Comparison.from_json(file.data, place), metric, place)
+        found = list(_of_file(file, metric, place))
+        for one in found:
+            _check(one)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, ArithmeticError) as error:
         raise UserError(f"{place} is damaged: {type(error).__name__}: {error}") from error
+    return found
+
+
+def _check(one: Measurement | Link) -> None:
+    """Raises ValueError or TypeError for what is of another kind than it should be."""
+    numbers = one.log_ratios if isinstance(one, Link) else [x for x in (one.value, one.low, one.high) if x is not None]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"a figure of {one.title} is not finite")
+    for commit in (one.base, one.candidate) if isinstance(one, Link) else (one.commit,):
+        if commit is not None and not isinstance(commit, str):
+            raise TypeError(f"commit {commit} is no text")
+
+
+def _of_file(file: File, metric: str, place: str) -> Iterator[Measurement | Link]:
+    if file.kind == RECORD:
+        yield from of_record(file.data, metric, place)
+    elif file.kind == PROFILE:
+        yield from of_profile(file.data, metric, place)
+    elif file.kind == SUITE:
+        for group in file.data["groups"].values():
+            yield from of_profile(group, metric, place)
+    elif file.kind == BENCHMARK:
+        yield from of_benchmarks(file, metric, place)
+    elif file.kind == COMPARISON:
+        yield from of_comparison(Comparison.from_json(file.data, place), metric, place)

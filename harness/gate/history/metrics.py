@@ -7,9 +7,9 @@ import re
 
 from harness.errors import UserError
 from harness.layout import REPORTED_PARTS
+from harness.scoring.definition import METRICS as FIGURES
 
 PARTS = REPORTED_PARTS
-FIGURES = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 TIME, MEMORY, MACS, PARAMETERS = "time", "memory", "multiply-adds", "parameters"
 COSTS = (TIME, MEMORY, MACS, PARAMETERS)
 DEFAULT = "parts.wholebody.AP"
