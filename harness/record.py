@@ -66,17 +66,28 @@ class DamagedRecord(UserError):
 def read_record(path: Path) -> dict[str, Any] | None:
     """A record or failure, or None where there is none. Raises DamagedRecord naming the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise DamagedRecord(f"record {path} is damaged ({error}); it is left as it is: move it away to run the "
-                            "row again") from error
+    except OSError as error:
+        raise _damaged(path, error) from error
+    return parse_record(text, path)
+
+
+def parse_record(text: bytes, path: Path) -> dict[str, Any]:
+    """A record or failure of its text; `path` is for the message of DamagedRecord."""
+    try:
+        data = json.loads(text.decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
     fault = _fault(data)
     if fault:
-        raise DamagedRecord(f"record {path} is damaged ({fault}); it is left as it is: move it away to run the row "
-                            "again")
+        raise _damaged(path, fault)
     return data
+
+
+def _damaged(path: Path, why: object) -> DamagedRecord:
+    return DamagedRecord(f"record {path} is damaged ({why}); it is left as it is: move it away to run the row again")
 
 
 def _no_number(text: str) -> None:

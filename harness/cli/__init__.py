@@ -17,6 +17,7 @@ from harness.cli import (
     evaluate,
     explain,
     gate,
+    history,
     listing,
     predict,
     profile,
@@ -37,8 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, report, evaluate, explain, errors, profile, compare, gate, listing, describe, doctor, predict,
-                check):
+for command in (run, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe, doctor,
+                predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
 app.add_typer(baseline.app, name=baseline.NAME, epilog=f"Example: {baseline.EXAMPLE}")

@@ -54,8 +54,13 @@ def settings_of(record: Record) -> dict[str, Any]:
     return settings
 
 
+def is_material(name: str) -> bool:
+    """Whether scores depend on a setting, and it is none that is being asked about."""
+    return name not in CONDITIONS and not name.startswith(CONDITION_GROUPS)
+
+
 def _material(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    if name in CONDITIONS or name.startswith(CONDITION_GROUPS):
+    if not is_material(name):
         return False
     return not name.startswith(OF_TRAINING) or (name in a and name in b)
 

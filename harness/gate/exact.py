@@ -101,15 +101,15 @@ def _of_row(pair: RowPair) -> Finding:
     if batches[0] != batches[1]:
         reasons.append(f"batch: {batches[0]}, then {batches[1]}")
     reasons += score_differences(base, candidate)
-    did = [_did(record) for record in (base, candidate)]
-    if did[0] != did[1]:
-        reasons.append(f"the base's process {did[0]}, the candidate's {did[1]}")
+    done = [did(record) for record in (base, candidate)]
+    if done[0] != done[1]:
+        reasons.append(f"the base's process {done[0]}, the candidate's {done[1]}")
     if devices[0] == "cuda":
         return _within(pair.name, before, after, reasons, CUDA_TOLERANCE, 0, "CUDA's allocator")
     return _within(pair.name, before, after, reasons, RUN_TOLERANCE, 0, "resident size of the run")
 
 
-def _did(record: dict[str, Any]) -> str:
+def did(record: dict[str, Any]) -> str:
     """What a run's process spent memory on: a training that was there already is only loaded, in a moment."""
     times = record.get("times") or {}
     whole, here = times.get("training_s"), times.get("train_s")

@@ -58,6 +58,8 @@ class State:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     timings: dict[str, Timing] = field(default_factory=dict)
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By network and input what was counted on either side."""
     sides: dict[str, dict[str, Any]] = field(default_factory=dict)
     complete: bool = False
 
@@ -65,9 +67,11 @@ class State:
         """All of it."""
         timed = [finding for timing in self.timings.values() for finding in timing.findings()]
         notes = [note for timing in self.timings.values() for note in timing.notes]
+        details: dict[str, Any] = {name: timing.to_json() for name, timing in self.timings.items()}
+        if self.operations:
+            details["operations"] = self.operations
         return Comparison(self.sides.get("base", {}), self.sides.get("candidate", {}), (*timed, *self.findings),
-                          (*self.notes, *notes), now(), self.complete,
-                          {name: timing.to_json() for name, timing in self.timings.items()})
+                          (*self.notes, *notes), now(), self.complete, details)
 
     def keep(self) -> None:
         """Write it down; where that fails, say so once and go on: what is measured is worth more than its file."""
@@ -159,6 +163,8 @@ def _costs(request: Request, rows: Mapping[str, Subject], base: Tree, candidate:
     if operations:
         for name in dict.fromkeys(counted(subject) for subject in rows.values()):
             lost = _lost(name, OPERATIONS, "multiply-adds", one, other)
+            if not lost:
+                state.operations[name] = {"base": one.operations[name], "candidate": other.operations[name]}
             state.findings += [lost] if lost else operations_findings(name, one.operations[name],
                                                                       other.operations[name])
     if memory:

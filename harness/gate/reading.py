@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.gate.contents import BENCHMARK, COMPARISON, FAILURE, PROFILE, RECORD, SUITE, json_files, kind_of
 from harness.profiling.suite import SCHEMA as SUITE_SCHEMA
 from harness.record import SCHEMA as RECORD_SCHEMA
-from harness.record import read_record
+from harness.record import parse_record
 
 ROW_FILES = ("record.json", "failure.json")
 """A row's newest results; other records in its folder were set aside by later runs."""
@@ -49,14 +49,22 @@ def read_folder(folder: Path) -> Iterator[File]:
 
 def read_file(path: Path) -> File | None:
     """A JSON file; None where it is whole but nothing of ours. Raises UserError naming it where it is damaged."""
-    data = _json(path)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    return parse_file(text, path)
+
+
+def parse_file(text: bytes, path: Path) -> File | None:
+    """As `read_file`, of a text that lies, or lay, at `path`."""
+    data = _json(text, path)
     kind = RECORD if path.name in ROW_FILES else kind_of(data)
     if kind is None:
         return None
     _check_schema(path, kind, data)
     if kind in (RECORD, FAILURE):
-        data = read_record(path)
-        assert data is not None  # it was there a moment ago
+        data = parse_record(text, path)
         kind = FAILURE if data["status"] == "failed" else RECORD
     elif kind == SUITE:
         groups = data.get("groups")
@@ -71,11 +79,7 @@ def read_file(path: Path) -> File | None:
     return File(path, kind, data)
 
 
-def _json(path: Path) -> Any:
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+def _json(text: bytes, path: Path) -> Any:
     if not text.strip():
         raise UserError(f"{path} is empty: its writing was cut short")
     if not text.lstrip().startswith((b"{", b"[")):

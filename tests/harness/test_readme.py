@@ -73,6 +73,8 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
                       "--no-calibration", "--results", str(tmp_path)]
         if words[0] == "baseline":
             words += ["--store", str(tmp_path / "baselines")]
+    if words[0] == "history":
+        words += ["--results", str(own_results)]
     names = "|".join(rf"\b{re.escape(name)}\b" for name in sorted(values, key=len, reverse=True))
     filled = [re.sub(names, lambda m: values[m[0]], word) for word in words]
     done = harness(*filled)
