@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -71,7 +72,7 @@ class Bags(NamedTuple):
     """Which rows to add up, with which weight, for each of a batch's B T targets."""
 
     row: Tensor
-    """Row numbers, counted through the whole batch, (L,) int64; L = B cells, whatever is used of it."""
+    """Row numbers, counted through the whole batch, (L,) int64; L is at most B cells, whatever is used of it."""
     weight: Tensor
     """(L,) fp32."""
     offset: Tensor
@@ -169,26 +170,34 @@ class Pairs(NamedTuple):
     regions."""
 
     row: Tensor
-    """Groups to be read, numbered through the batch, (B cells,) int64: the pairs, then padding."""
+    """Groups to be read, numbered through the batch, (L,) int64: the pairs and, where shapes must be static, padding
+    up to L = B cells."""
     owner: Tensor
-    """Bags, numbered through the batch, (B cells,) int64."""
+    """Bags, numbered through the batch, (L,) int64."""
     cells: Tensor
-    """Cells that the pair shares, (B cells,) fp32; 0 for padding."""
+    """Cells that the pair shares, (L,) fp32; 0 for padding."""
     offset: Tensor
     """As in `Bags`."""
 
 
-def sorted_cells(rows: Groups, bag: Groups, batch: int) -> tuple[Tensor, Tensor]:
-    """A number for the pair of groups of every cell, sorted by bag and then by row, and the cells in that order."""
+def pair_keys(rows: Groups, bag: Groups, batch: int) -> Tensor:
+    """A number for the pair of groups of every cell, by bag and then by row: (B cells,) int64."""
     picture = torch.arange(batch, device=bag.index.device)[:, None]
-    key = (bag.index + picture * bag.count) * rows.count + rows.index
-    key, order = key.flatten().sort(stable=True)
-    return key, order
+    return ((bag.index + picture * bag.count) * rows.count + rows.index).flatten()
 
 
-def _of_key(key: Tensor, rows: Groups, bag: Groups) -> tuple[Tensor, Tensor]:
+def sorted_cells(rows: Groups, bag: Groups, batch: int) -> tuple[Tensor, Tensor]:
+    """Pairs of groups of all cells, as `pair_keys` numbers them, in ascending order, and the cells in that order."""
+    key = pair_keys(rows, bag, batch)
+    # Key and cell in one number: equal keys stay in the order of their cells, and only one array is sorted.
+    both = kernels.sort_keys(key * len(key) + torch.arange(len(key), device=key.device))
+    return both // len(key), both % len(key)
+
+
+def _of_key(key: Any, rows: Groups, bag: Groups) -> tuple[Any, Any]:
+    """Row and bag of keys, numbered through the batch; of a tensor or an array."""
     owner = key // rows.count
-    return key % rows.count + owner // bag.count * rows.count, owner
+    return key - (owner - owner // bag.count) * rows.count, owner
 
 
 def _offsets(owner: Tensor, entries: Tensor, bags: int) -> Tensor:
@@ -198,8 +207,13 @@ def _offsets(owner: Tensor, entries: Tensor, bags: int) -> Tensor:
 
 
 def merged_pairs(rows: Groups, bag: Groups, batch: int) -> Pairs:
-    """Sort the cells of `batch` pictures by pairs of groups, and take each pair once. Static in its shapes."""
-    key, _ = sorted_cells(rows, bag, batch)
+    """Sort the cells of `batch` pictures by pairs of groups, and take each pair once."""
+    key = kernels.sort_keys(pair_keys(rows, bag, batch))
+    return (short_pairs if kernels.by_numpy(key) else padded_pairs)(key, rows, bag, batch)
+
+
+def padded_pairs(key: Tensor, rows: Groups, bag: Groups, batch: int) -> Pairs:
+    """The pairs of sorted keys, static in their shapes: for graphs, and without a wait for the device."""
     row, owner = _of_key(key, rows, bag)
     first = torch.ones_like(key)
     first[1:] = key[1:] != key[:-1]
@@ -208,6 +222,16 @@ def merged_pairs(rows: Groups, bag: Groups, batch: int) -> Pairs:
     cells = key.new_zeros(key.shape, dtype=torch.float32).index_add_(0, place, first.new_ones(first.shape).float())
     zero = torch.zeros_like(row)
     return Pairs(zero.scatter(0, place, row), zero.scatter(0, place, owner), cells, offset)
+
+
+def short_pairs(key: Tensor, rows: Groups, bag: Groups, batch: int) -> Pairs:
+    """The pairs of sorted keys, and no padding: few numbers where groups are regions, on the CPU."""
+    ordered = key.numpy()
+    start = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    row, owner = _of_key(ordered[start], rows, bag)  # NumPy divides whole arrays by one number several times as fast
+    cells = np.diff(start, append=len(ordered)).astype(np.float32)
+    offset = np.searchsorted(owner, np.arange(batch * bag.count + 1))
+    return Pairs(*(torch.from_numpy(part) for part in (row, owner, cells, offset)))
 
 
 class _BagSum(torch.autograd.Function):

@@ -48,6 +48,11 @@ def peak_scores(distance: Tensor, k: int, mask: Tensor | None = None, added: Ten
         come first in any case; -1 for empty tokens, so that they come last.
     """
     near = distance.topk(min(k, distance.shape[1]), dim=2, largest=False).values.mean(dim=2)
+    return scores(distance, near, mask, added)
+
+
+def scores(distance: Tensor, near: Tensor, mask: Tensor | None = None, added: Tensor | None = None) -> Tensor:
+    """As `peak_scores`, from the mean distance of each token to its k nearest neighbours, itself included, (B, N)."""
     density = (-near).exp()
     # Which token is denser is told by the distances: in even parts of a picture densities are 1 less a few roundings.
     order = -near

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tcformer import build_pose_model, kernels
 from tcformer.ctm import CTM, merge_features
-from tcformer.mixing import EPSILON, Groups, Mixer
+from tcformer.mixing import EPSILON, Groups, Mixer, padded_pairs, pair_keys, short_pairs
 from tcformer.tokens import Assignment, Grid, Tokens, map_to_token, token_to_map, token_to_token
 
 quick = settings(max_examples=30, deadline=None)
@@ -118,6 +118,29 @@ def test_cells_of_one_pair_of_groups_are_one_entry(drawn):
 
 
 @pytest.mark.usefixtures("form")
+@settings(max_examples=40, deadline=None)
+@given(assignments(), st.integers(1, 3))
+def test_pairs_with_and_without_padding_are_the_same(drawn, batch):
+    token, pixels = drawn[0].token, drawn[0].grid.pixels((2, 3))
+    token = Groups(token.index[:1].expand(batch, -1), token.count)
+    key = pair_keys(token, pixels, batch).sort().values
+    short, padded = (make(key, token, pixels, batch) for make in (short_pairs, padded_pairs))
+    assert torch.equal(short.offset, padded.offset)
+    entries = len(short.row)
+    for name in ("row", "owner", "cells"):
+        assert getattr(short, name).dtype == getattr(padded, name).dtype
+        assert torch.equal(getattr(short, name), getattr(padded, name)[:entries])
+    assert not padded.cells[entries:].any()
+
+
+def test_keys_are_sorted_alike_by_numpy_and_by_torch(monkeypatch):
+    key = torch.randint(2**40, (5000,), generator=torch.Generator().manual_seed(0))
+    by_numpy = kernels.sort_keys(key)
+    monkeypatch.setenv("TCFORMER_KERNELS", "off")
+    assert not kernels.by_numpy(key)
+    assert torch.equal(kernels.sort_keys(key), by_numpy)
+
+
 def test_groups_without_cells_get_zero():
     source, target = Groups.cells(4, CPU), Groups(torch.tensor([[0, 0, 2, 2]]), 4)
     out = Mixer(source, target)(torch.ones(2, 4, 1))
