@@ -67,4 +67,4 @@ def _range(values: list[Any], unit: str, what: str) -> str:
     if not known:
         return f"{what} not told"
     low, high = round(min(known)), round(max(known))
-    return f"{low} {unit}" if low == high else f"{low}-{high} {unit}"
+    return f"{what} {low} {unit}" if low == high else f"{what} {low}-{high} {unit}"

@@ -31,7 +31,7 @@ def test_subjects_are_timed_in_turn():
     assert [calls for _, calls in log] == [1, 2, 3] * 3
     assert found.samples == [[[1.0]] * 3, [[2.0] * 2] * 3, [[3.0] * 3] * 3]
     assert told == [0, 1, 2]
-    assert not (found.out_of_memory or found.failed or found.interrupted)
+    assert (found.out_of_memory, found.failed, found.interrupted) == (set(), {}, False)
 
 
 def test_who_runs_out_of_memory_drops_out_and_the_others_go_on():

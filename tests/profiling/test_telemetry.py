@@ -155,14 +155,14 @@ def test_what_was_seen_in_one_line(make_record, make_row):
                               "celsius": [None] * 3})
     assert list(watch_lines(make_record([cpu]))) == [
         "While the 3 blocks ran: others took 0.10 (at most 0.30) of 2 cores, the hypervisor 0.00 (at most 0.00), "
-        "2596 MHz, temperature not told."]
+        "clock 2596 MHz, temperature not told."]
     gpu = make_row(telemetry={"sm_mhz": [1980, 1755], "memory_mhz": [2619] * 2, "celsius": [45, 61],
                               "watts": [None, 640.2], "limits": [[], ["SW power cap"]], "others": [0, 1]})
     record = make_record([gpu], device="cuda")
     record["settings"]["telemetry"] = {"source": "NVML", "processes_before": [{"pid": 5, "bytes": None}]}
     assert list(watch_lines(record)) == [
-        "While the 2 blocks ran: 1755-1980 MHz, 2619 MHz, 45-61 °C, 640 W, SW power cap in 1 of 2 blocks, up to 1 other "
-        "process(es) on the GPU, 1 there before the first row."]
+        "While the 2 blocks ran: SM clock 1755-1980 MHz, memory clock 2619 MHz, temperature 45-61 °C, power 640 W, SW "
+        "power cap in 1 of 2 blocks, up to 1 other process(es) on the GPU, 1 there before the first row."]
     record["settings"]["telemetry"] = telemetry.Blind("no driver").about()
     assert list(watch_lines(record)) == ["What else the machine did is not known: no driver."]
     del record["settings"]["telemetry"]  # as records of earlier versions
