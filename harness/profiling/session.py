@@ -102,6 +102,8 @@ class Session:
             self.tell(f"memory of {result.subject.title}")
             try:
                 result.memory = timed.worker.ask(do="memory")
+            except KeyboardInterrupt:
+                self.interrupted, self.cut_short = True, "interrupted after all rounds, before memory was measured"
             except (OutOfMemory, UserError) as error:
                 result.notes.append(f"where its memory goes is not known: {error}")
 

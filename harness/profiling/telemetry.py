@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Any
 
+from harness.hardware import cuda_uuid
 from harness.profiling.cpu_watch import CpuWatch
 from harness.profiling.gpu_watch import GpuWatch
 from harness.profiling.rounds import Block
@@ -33,11 +34,8 @@ class Blind:
         return {"source": None, "why": self.why}
 
 
-def open_watch(device: str, own: Callable[[], Iterable[int]], uuid: str | None = None) -> Watch:
-    """What reads this machine, for measurements on "cpu" or "cuda"; `own` gives the processes that measure.
-
-    `uuid` is the GPU's, as torch gives it; None for that of torch's first device.
-    """
+def open_watch(device: str, own: Callable[[], Iterable[int]]) -> Watch:
+    """What reads this machine, for measurements on "cpu" or "cuda"; `own` gives the processes that measure."""
     if device == "cpu":
         return CpuWatch(own)
     try:
@@ -46,16 +44,10 @@ def open_watch(device: str, own: Callable[[], Iterable[int]], uuid: str | None =
         return Blind("the package nvidia-ml-py is not installed")
     try:
         nvml.nvmlInit()
-        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{(uuid or _first_gpu()).removeprefix('GPU-')}")
+        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{cuda_uuid()}")
     except nvml.NVMLError as error:  # no driver, or a slice of a card that has no clocks of its own
         return Blind(f"NVML: {error}")
     return GpuWatch(nvml, handle, lambda: len(set(own())))
-
-
-def _first_gpu() -> str:
-    import torch
-
-    return str(torch.cuda.get_device_properties(0).uuid)
 
 
 class Log:
@@ -66,7 +58,7 @@ class Log:
         self.discarded: list[dict[str, Any]] = []
 
     def columns(self) -> dict[str, list[Any]]:
-        """Readings by name, each a list with an entry for every block that was kept."""
+        """Readings by name, each a list with an entry for every round; None where its block was given up."""
         names = dict.fromkeys(name for values in self.kept for name in values)
         return {name: [values.get(name) for values in self.kept] for name in names}
 
@@ -93,6 +85,7 @@ def watched(block: Block, watch: Watch, log: Log, sleep: Callable[[float], None]
                 return samples
             log.discarded.append({"reasons": list(seen.throttled), "median_ms": median(samples),
                                   "given_up": attempt == REPEATS})
+        log.kept.append({})  # an entry a round, as the samples have
         return []
 
     return run

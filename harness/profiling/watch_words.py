@@ -38,7 +38,7 @@ def _gpu(seen: dict[str, list[Any]], about: dict[str, Any]) -> str:
     parts = [_range(seen.get(name, []), unit, what) for name, unit, what in (
         ("sm_mhz", "MHz", "SM clock"), ("memory_mhz", "MHz", "memory clock"), ("celsius", "°C", "temperature"),
         ("watts", "W", "power"))]
-    blocks = seen.get("limits", [])
+    blocks = [limits for limits in seen.get("limits", []) if limits is not None]
     for name in (*THROTTLING.values(), *LIMITS.values()):
         count = sum(name in limits for limits in blocks)
         if count:

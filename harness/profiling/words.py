@@ -87,7 +87,8 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if lacking:
             yield f"{label}: needs {needed} samples, more than {lacking} row(s) have (--rounds)"
     yield from layer_lines(record)
-    firsts = [f"{title(row)} {significant(row['first_ms'] / 1e3)}" for row in rows if row.get("first_ms") is not None]
+    firsts = [f"{title(row)} {significant(row['first_ms'] / 1e3)}"
+              for row in rows if row.get("first_ms") is not None and row["mode"] != "eager"]
     if firsts:
         yield "to the first result, from the network built, s: " + "; ".join(firsts)
     for row in rows:

@@ -166,6 +166,6 @@ def test_blocks_are_watched_and_throttled_ones_left_out(local, monkeypatch):
     session = Session(Settings(threads=THREADS, rounds=2), lambda text: None, local, lambda device, own: Card())
     ((found,), _) = session.measure([SMALL])
     assert [len(block) > 0 for block in found.rounds] == [True, False]
-    assert found.log.columns() == {"sm_mhz": [1980]}
+    assert found.log.columns() == {"sm_mhz": [1980, None]}
     assert "1 round(s) have none for it" in found.notes[-1]
     assert found.status == "measured"

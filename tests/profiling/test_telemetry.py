@@ -141,13 +141,14 @@ def test_a_process_that_has_ended_does_not_stop_the_watch():
 
 
 def test_without_a_driver_or_its_package_nothing_is_read_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(telemetry, "cuda_uuid", lambda: "0123")
     monkeypatch.setitem(sys.modules, "pynvml", None)  # as where it is not installed
-    assert "nvidia-ml-py is not installed" in open_watch("cuda", list, "0123").about()["why"]
+    assert "nvidia-ml-py is not installed" in open_watch("cuda", list).about()["why"]
     monkeypatch.setitem(sys.modules, "pynvml", Nvml(denied=("init",)))
-    assert open_watch("cuda", list, "0123").about() == {"source": None, "why": "NVML: Driver Not Loaded"}
-    assert isinstance(open_watch("cuda", list, "0123"), Blind)
+    assert open_watch("cuda", list).about() == {"source": None, "why": "NVML: Driver Not Loaded"}
+    assert isinstance(open_watch("cuda", list), Blind)
     monkeypatch.setitem(sys.modules, "pynvml", Nvml())
-    assert open_watch("cuda", list, "0123").about()["source"] == "NVML"
+    assert open_watch("cuda", list).about()["source"] == "NVML"
 
 
 def test_what_was_seen_in_one_line(make_record, make_row):
