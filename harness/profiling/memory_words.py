@@ -14,7 +14,7 @@ TRAINING = {"Temp.": "temporary", "Grads": "gradients", "Optim.": "optimiser"}
 
 def headings(rows: list[dict[str, Any]]) -> list[str]:
     """Of `table`."""
-    return ["MiB of a call at its peak", *_columns(rows), "Other", "Peak"]
+    return ["MiB of a call at its peak", *_columns(rows), "Workspace", "Peak"]
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, str]:
@@ -23,18 +23,16 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def table(record: dict[str, Any]) -> list[list[str]]:
-    """A line for each row whose memory is known; `Other` is the peak less all tensors, and less what a CPU process had
-    before it built the network."""
+    """A line for each row whose memory is known."""
     rows = record["rows"]
     return [[title(row), *_cells(row, list(_columns(rows).values()))] for row in rows if row.get("memory")]
 
 
 def _cells(row: dict[str, Any], names: list[str]) -> list[str]:
     memory = row["memory"]
-    parts, peak = memory["parts"], own_peak(row)
+    parts = memory["parts"]
     known = [mebibytes(parts[name]) for name in names] if parts else ["-"] * len(names)
-    other = None if parts is None or peak is None else peak - sum(parts.values())
-    return [*known, mebibytes(other), mebibytes(peak)]
+    return [*known, mebibytes(memory["workspace_bytes"]), mebibytes(own_peak(row))]
 
 
 def own_peak(row: dict[str, Any]) -> int | None:
@@ -57,13 +55,13 @@ def memory_lines(record: dict[str, Any]) -> Iterator[str]:
     if not rows:
         return
     if record["settings"]["device"] == "cuda":
-        yield ("Peak: the allocator's, of one call after the rounds. Other: workspaces of cuDNN, of cuBLAS and of "
-               "operators, and rounding.")
+        yield ("Peak: the allocator's, of one call after the rounds. Workspace: the rest, which cuDNN, cuBLAS "
+               "and operators take for themselves, and rounding.")
         for row in rows:
             kept = (row["memory"]["reserved_bytes"] - row["memory"]["peak_bytes"]) / 2**20
             yield f"{title(row)}: the allocator holds {kept:.0f} MiB more of the device than it gives out at the peak"
     else:
-        yield ("Peak: resident, of one call after the rounds, less the process before it built the network. Other: "
-               "operators' workspaces, libraries' code and buffers, and freed memory that the heap keeps.")
+        yield ("Peak: resident, of one call after the rounds, less the process before it built the network. "
+               "Workspace: the rest, of operators and libraries, with freed memory that the heap keeps.")
     if any(row["memory"]["parts"] is None for row in rows):
         yield "-: what is compiled, captured or packed does not show its tensors; its peak does."

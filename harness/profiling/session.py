@@ -101,7 +101,7 @@ class Session:
         elif result.status == "measured" and self.cut_short is None and result.peak_bytes is not None:
             self.tell(f"memory of {result.subject.title}")
             try:
-                result.memory = timed.worker.ask(do="memory")
+                result.memory = with_workspace(timed.worker.ask(do="memory"), result.before_bytes or 0)
             except KeyboardInterrupt:
                 self.interrupted, self.cut_short = True, "interrupted after all rounds, before memory was measured"
             except (OutOfMemory, UserError) as error:
@@ -189,6 +189,14 @@ class Session:
         if not file.exists():
             torch.save(latency.initial_model(model).state_dict(), file)
         return file
+
+
+def with_workspace(memory: dict[str, Any], before: int) -> dict[str, Any]:
+    """What a worker says of a call's memory, with what is beyond tensors: the peak less these and less what the process
+    held before it built the network. None where either is not known."""
+    parts, peak = memory["parts"], memory["peak_bytes"]
+    known = parts is not None and peak is not None
+    return {**memory, "workspace_bytes": peak - before - sum(parts.values()) if known else None}
 
 
 def measure(subjects: list[Subject], settings: Settings, tell: Tell = lambda text: None,

@@ -9,6 +9,7 @@ from harness.profiling import memory, pictures
 from harness.profiling.latency import Runner
 from harness.profiling.memory import GRADIENTS, SAVED, TEMPORARY, Tracker, call_peak, forget_peak, parts
 from harness.profiling.memory_words import headings, memory_lines, table
+from harness.profiling.session import with_workspace
 from harness.profiling.subjects import Subject
 from harness.profiling.worker import resident_peak
 
@@ -120,15 +121,16 @@ def test_words_of_memory(make_record, make_row):
     mib = 2**20
     known = {"parameters": 10 * mib, "buffers": 0, "inputs": mib, "activations": 4 * mib, "temporary": 0,
              "gradients": 0, "optimiser": 0}
-    rows = [make_row(before_bytes=100 * mib, memory={"parts": known, "peak_bytes": 120 * mib, "reserved_bytes": None}),
-            make_row(mode="fast", memory={"parts": None, "peak_bytes": 118 * mib, "reserved_bytes": None},
+    rows = [make_row(before_bytes=100 * mib, memory=with_workspace({"parts": known, "peak_bytes": 120 * mib, "reserved_bytes": None},
+                                                                    100 * mib)),
+            make_row(mode="fast", memory=with_workspace({"parts": None, "peak_bytes": 118 * mib, "reserved_bytes": None}, 0),
                      before_bytes=100 * mib), make_row(memory=None)]
-    assert headings(rows)[1:] == ["Params", "Buffers", "Inputs", "Activ.", "Other", "Peak"]
+    assert headings(rows)[1:] == ["Params", "Buffers", "Inputs", "Activ.", "Workspace", "Peak"]
     first, second = table(make_record(rows))
     assert first[1:] == ["10.0", "0.0", "1.0", "4.0", "5.0", "20.0"]
     assert second[1:] == ["-"] * 5 + ["18.0"]
     assert any(line.startswith("-: what is compiled") for line in memory_lines(make_record(rows)))
     assert "Grads" in headings([make_row(what="training")])
-    on_card = [make_row(memory={"parts": known, "peak_bytes": 20 * mib, "reserved_bytes": 24 * mib})]
+    on_card = [make_row(memory=with_workspace({"parts": known, "peak_bytes": 20 * mib, "reserved_bytes": 24 * mib}, 0))]
     assert "holds 4 MiB more" in "\n".join(memory_lines(make_record(on_card, device="cuda")))
     assert list(memory_lines(make_record([make_row()]))) == []

@@ -115,9 +115,21 @@ def test_words_of_a_record(make_record, make_row):
     for words in ("p90, ms: tcformer 64x48 batch 1 fp32 eager 12", "p90: needs 100 samples, more than 2 row(s)",
                   "p99: needs 1000 samples, more than 3 row(s)", "not stable after 20 warm-up blocks", "a warning",
                   "1.0e-03 in the median and by at most 2.0e-02 from those of row 1, which reach 5.0e-01",
-                  "0.50 GiB of it", "CPU, 2 thread(s)", "commit abcdef0"):
+                  "0.50 GiB of it", "CPU, 2 thread(s)", "commit abcdef0",
+                  "to the first result, from the network built, s: tcformer 64x48 batch 1 fp32 fast (fell back to eager) "
+                  "1.5"):
         assert words in text
+    assert "cut short" not in text
+    assert "cut short: after 2 of 9 rounds" in list(lines(make_record(rows) | {"cut_short": "after 2 of 9 rounds"}))
     assert "training step" not in text
+
+
+def test_former_names_of_modes_are_read(make_record, make_row):
+    rows = [make_row(mode="plain", path="plain"), make_row(mode="compile", path="compile"),
+            make_row(mode="compile", path="in pieces"), make_row(mode="graph", path="CUDA graph"),
+            make_row(mode="fast", path="compiled", what="training")]
+    assert [cells[4] for cells in table(make_record(rows))] == [
+        "eager", "compile", "compile (in pieces)", "graph", "training (compiled)"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(1234.5, "1234"), (123.4, "123"), (12.34, "12.3"), (0.01234, "0.0123"),

@@ -151,6 +151,16 @@ def test_without_a_driver_or_its_package_nothing_is_read_and_that_is_said(monkey
     assert open_watch("cuda", list).about()["source"] == "NVML"
 
 
+def test_the_driver_s_package_has_what_is_asked_of_it():
+    """The names; the made-up driver has the same."""
+    real = pytest.importorskip("pynvml")
+    names = [name for name in dir(Nvml) if name.startswith(("nvml", "NVML"))]
+    assert len(names) == 11
+    assert [name for name in names if not hasattr(real, name)] == []
+    for name in ("NVML_CLOCK_SM", "NVML_CLOCK_MEM", "NVML_TEMPERATURE_GPU"):
+        assert isinstance(getattr(real, name), int)
+
+
 def test_what_was_seen_in_one_line(make_record, make_row):
     cpu = make_row(telemetry={"others_cores": [0.0, 0.3, 0.1], "steal_cores": [0.0] * 3, "mhz": [2596.1] * 3,
                               "celsius": [None] * 3})
