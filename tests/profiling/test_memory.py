@@ -121,16 +121,18 @@ def test_words_of_memory(make_record, make_row):
     mib = 2**20
     known = {"parameters": 10 * mib, "buffers": 0, "inputs": mib, "activations": 4 * mib, "temporary": 0,
              "gradients": 0, "optimiser": 0}
-    rows = [make_row(before_bytes=100 * mib, memory=with_workspace({"parts": known, "peak_bytes": 120 * mib, "reserved_bytes": None},
-                                                                    100 * mib)),
-            make_row(mode="fast", memory=with_workspace({"parts": None, "peak_bytes": 118 * mib, "reserved_bytes": None}, 0),
-                     before_bytes=100 * mib), make_row(memory=None)]
+
+    def row(parts, peak, before=0, reserved=None, **values):
+        memory = with_workspace({"parts": parts, "peak_bytes": peak * mib, "reserved_bytes": reserved}, before * mib)
+        return make_row(memory=memory, before_bytes=before * mib, **values)
+
+    rows = [row(known, 120, 100), row(None, 118, 100, mode="fast"), make_row(memory=None)]
     assert headings(rows)[1:] == ["Params", "Buffers", "Inputs", "Activ.", "Workspace", "Peak"]
     first, second = table(make_record(rows))
     assert first[1:] == ["10.0", "0.0", "1.0", "4.0", "5.0", "20.0"]
     assert second[1:] == ["-"] * 5 + ["18.0"]
     assert any(line.startswith("-: what is compiled") for line in memory_lines(make_record(rows)))
     assert "Grads" in headings([make_row(what="training")])
-    on_card = [make_row(memory=with_workspace({"parts": known, "peak_bytes": 20 * mib, "reserved_bytes": 24 * mib}, 0))]
+    on_card = [row(known, 20, reserved=24 * mib)]
     assert "holds 4 MiB more" in "\n".join(memory_lines(make_record(on_card, device="cuda")))
     assert list(memory_lines(make_record([make_row()]))) == []
