@@ -72,8 +72,9 @@ class Session:
                     layers.append(self._ready(subject, layers=True))
             rounds = alternate([t.block for t in self.timed], [t.calls for t in self.timed], self.settings.rounds,
                                lambda done: self.tell(f"round {done + 1} of {self.settings.rounds}"))
-            for i, timed in enumerate(self.timed):
-                self._finish(timed, i, rounds)
+            self._outcome(rounds)
+            if self.cut_short is None:
+                self._memory()
         return found, layers
 
     def _own(self) -> list[int]:
@@ -81,31 +82,40 @@ class Session:
         workers = [worker.pid for worker in self.workers if getattr(worker, "alive", True)]
         return workers if self.settings.device == "cuda" else [os.getpid(), *workers]
 
-    def _finish(self, timed: _Timed, i: int, rounds: Rounds) -> None:
-        """What came of the rounds, and where the memory of a call goes: after them, so that it disturbs none."""
-        result, asked = timed.latency, self.settings.rounds
-        result.rounds = rounds.samples[i]
-        result.notes += result.log.notes()
-        done = len(result.rounds)
-        if i in rounds.out_of_memory:
-            result.status, result.rounds = "out of memory", []
-        elif i in rounds.failed:
-            self.cut_short = f"after {done} of {asked} rounds: {rounds.failed[i]}"
-            result.notes.append(f"failed after {done} of {asked} rounds: {rounds.failed[i].partition(': ')[2]}")
-        elif rounds.interrupted:
-            self.interrupted = True
-            self.cut_short = f"interrupted after {done} of {asked} rounds"
-        if result.status == "measured" and not result.samples:
-            throttled = done and not rounds.interrupted
-            result.status = "throttled" if throttled else "failed" if i in rounds.failed else "not measured"
-        elif result.status == "measured" and self.cut_short is None and result.peak_bytes is not None:
+    def _outcome(self, rounds: Rounds) -> None:
+        """What came of the rounds, for each subject and in all."""
+        asked = self.settings.rounds
+        for i, timed in enumerate(self.timed):
+            result, done = timed.latency, len(rounds.samples[i])
+            result.rounds = rounds.samples[i]
+            result.notes += result.log.notes()
+            if i in rounds.out_of_memory:
+                result.status, result.rounds = "out of memory", []
+            elif i in rounds.failed:
+                reason = rounds.failed[i]
+                self.cut_short = self.cut_short or f"after {done} of {asked} rounds: {reason}"
+                result.notes.append(f"failed after {done} of {asked} rounds: {reason.partition(': ')[2]}")
+                result.status = "measured" if result.samples else "failed"
+            elif not result.samples:
+                result.status = "throttled" if done else "not measured"
+        if rounds.interrupted:
+            whole = min((len(samples) for samples in rounds.samples), default=0)
+            self.interrupted, self.cut_short = True, f"interrupted after {whole} of {asked} rounds"
+
+    def _memory(self) -> None:
+        """Where the memory of each subject's call goes: after the rounds, so that it disturbs none."""
+        for timed in self.timed:
+            result = timed.latency
+            if result.status != "measured" or result.peak_bytes is None:
+                continue
             self.tell(f"memory of {result.subject.title}")
             try:
                 result.memory = with_workspace(timed.worker.ask(do="memory"), result.before_bytes or 0)
-            except KeyboardInterrupt:
-                self.interrupted, self.cut_short = True, "interrupted after all rounds, before memory was measured"
             except (OutOfMemory, UserError) as error:
                 result.notes.append(f"where its memory goes is not known: {error}")
+            except KeyboardInterrupt:
+                self.interrupted, self.cut_short = True, "interrupted after all rounds, before memory was measured"
+                return
 
     def _ready(self, subject: Subject, layers: bool = False) -> Latency:
         """Build and warm up a subject; it takes its place in the rounds unless it is out of memory."""

@@ -106,7 +106,8 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     if any(row["before_bytes"] is not None for row in rows):
         before = max(row["before_bytes"] or 0 for row in rows) / 2**30
         yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
-    yield (f"Median of all calls, three or more a round, in {settings['rounds']} rounds that alternate between the "
+    done = max((len(row.get("samples_ms") or []) for row in rows), default=0) or settings["rounds"]
+    yield (f"Median of all calls, three or more a round, in {done} rounds that alternate between the "
            "rows; ratios are medians of per-round ratios, with quartiles.")
     yield from watch_lines(record)
     if record.get("cut_short"):
