@@ -71,7 +71,7 @@ def throughput_figure(record: dict[str, Any]) -> Figure:
         axes.set_ylim(bottom=0)
         axes.set_xlabel("images in a batch")
         works = {row["what"] for row in record["rows"]}
-        axes.set_ylabel(f"images/s, {' and '.join(sorted(works))} of the network alone")
+        axes.set_ylabel(f"images/s, {' and '.join(sorted(works))}")
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         for side in ("top", "right"):
