@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import uuid
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,17 @@ def cuda_device_count() -> int:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     return count.value
+
+
+def cuda_uuid() -> str | None:
+    """The first CUDA device's, in the usual form of a UUID; None without one. Leaves no context on the device."""
+    if not cuda_device_count():
+        return None
+    driver = ctypes.CDLL("libcuda.so.1")
+    device, raw = ctypes.c_int(0), (ctypes.c_ubyte * 16)()
+    if driver.cuDeviceGet(ctypes.byref(device), 0) != 0 or driver.cuDeviceGetUuid(raw, device) != 0:
+        return None
+    return str(uuid.UUID(bytes=bytes(raw)))
 
 
 def resolve_device(asked: str) -> str:

@@ -137,7 +137,7 @@ def _subjects(asked: Asked) -> tuple[Settings, tuple[Subject, ...]]:
     from harness.profiling.request import settings as make_settings
 
     request = Request(models=asked.rows or "", inputs=asked.inputs, batch=asked.batch, precision=asked.precision,
-                      mode=asked.mode or "plain", what=asked.what, device=asked.device, threads=asked.threads or 1,
+                      mode=asked.mode or "eager", what=asked.what, device=asked.device, threads=asked.threads or 1,
                       images=asked.images)
     if asked.rows is not None:
         settings, subjects = make(request)

@@ -14,8 +14,8 @@ def command(
     inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of the network's input, pixels"),
     batch: str = typer.Option("1", help="images in a batch: 1,16"),
     precision: str = typer.Option("fp32", help="fp32, tf32, bf16, fp16; several separated by commas"),
-    mode: str | None = typer.Option(None, help="plain: as built; fast: compiled, captured or packed; inference has "
-                                               "both by default, training plain"),
+    mode: str | None = typer.Option(None, help="eager: as built; compile: torch.compile; graph: CUDA graph; fast: the "
+                                               "package's own best; eager,fast by default, for training eager"),
     train: bool = typer.Option(False, "--train", help="time a training step instead of inference"),
     clustering: bool = typer.Option(False, "--clustering", help="time DPC-KNN of the first merge alone"),
     device: str = typer.Option("auto", help="auto, cpu or cuda"),
@@ -24,6 +24,10 @@ def command(
     rounds: int = typer.Option(20, help="rounds; every row is timed once in each", min=1),
     parts: bool = typer.Option(False, "--parts", help="also time the model's convolutions and linear layers alone "
                                                       "(CPU, fp32)"),
+    fit: bool = typer.Option(False, "--fit", help="find the largest batch that memory holds, from --batch on, in fresh "
+                                                  "processes"),
+    memory_limit: str | None = typer.Option(None, help="of --fit: a size such as 4GiB; the GPU's memory by default, on "
+                                                       "a CPU most of what is free"),
     against: str | None = typer.Option(None, help="commit of this repository whose TCFormer is timed, too"),
     suite: str | None = typer.Option(None, help="measure a named suite in place of MODEL: speed"),
     only: str | None = typer.Option(None, help="of the suite, only these groups, comma-separated"),
@@ -38,7 +42,8 @@ def command(
                                                 "annotations; the whole image by default"),
     weights: str | None = typer.Option(None, help="end to end: weights file; initial weights by default"),
     changes: list[str] = typer.Option([], "--set", help="end to end: section.name=value of the protocol"),
-    figure: str | None = typer.Option(None, help="end to end: draw the shares into this .png, .svg or .pdf file"),
+    figure: str | None = typer.Option(None, help="draw throughput against batch size, end to end the shares, into this "
+                                                 ".png, .svg or .pdf file"),
 ) -> None:
     """Time and memory of networks on this machine, side by side: every row is timed in turn, round by round."""
     if end_to_end is not None:
@@ -50,10 +55,16 @@ def command(
 
     from harness.cli import profiled
     from harness.errors import UserError
-    from harness.profiling.request import Request, make
+    from harness.profiling.request import Request, make, make_fit
 
-    if boxes or weights or changes or figure:
-        raise UserError("--boxes, --weights, --set and --figure are for --end-to-end")
+    if boxes or weights or changes:
+        raise UserError("--boxes, --weights and --set are for --end-to-end")
+    if figure and (models is None or fit):
+        raise UserError("--figure is for the times of named networks and for --end-to-end")
+    if memory_limit and not fit:
+        raise UserError("--memory-limit is for --fit")
+    if fit and models is None:
+        raise UserError("--fit is for named networks")
     if (models is not None) + (suite is not None) != 1 and (page is None or models is not None):
         raise UserError("name networks (`harness list models`) or a --suite, one of the two")
     if models is not None and page is not None:
@@ -64,10 +75,14 @@ def command(
         raise UserError("--train and --clustering: one of the two")
     if models is not None:
         what = "training" if train else "clustering" if clustering else "inference"
-        settings, subjects = make(Request(
-            models=models, inputs=inputs, batch=batch, precision=precision, mode=mode, what=what, device=device,
-            threads=threads, images=images, rounds=rounds, layers=parts, against=against))
-        profiled.run(subjects, settings, json_output, Path(out) if out else None)
+        request = Request(models=models, inputs=inputs, batch=batch, precision=precision, mode=mode, what=what,
+                          device=device, threads=threads, images=images, rounds=rounds, layers=parts, against=against)
+        file = Path(out) if out else None
+        if fit:
+            profiled.run_fit(*make_fit(request, memory_limit), json_output, file)
+            return
+        settings, subjects = make(request)
+        profiled.run(subjects, settings, json_output, file, Path(figure) if figure else None)
         return
     if suite is not None:
         profiled.run_suite(suite, only, device, threads, rounds, images, Path(records), json_output)

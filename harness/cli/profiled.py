@@ -4,32 +4,86 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from harness.errors import UserError
 from harness.profiling.subjects import Settings, Subject
 
 
-def run(subjects: list[Subject], settings: Settings, json_output: bool, out: Path | None) -> None:
-    """Measure, show, and write the record where asked for."""
+def run(subjects: list[Subject], settings: Settings, json_output: bool, out: Path | None,
+        figure: Path | None = None) -> None:
+    """Measure, show, and write record and figure where asked for."""
     from harness.files import write_json
+    from harness.profiling.figures import check_format
+
+    if figure is not None:
+        check_format(figure)
     from harness.profiling.session import measure
 
     record = measure(subjects, settings, tell)
     if out is not None:
         write_json(out, record)
+    if figure is not None:
+        from harness.profiling.throughput_figure import write_figure
+
+        write_figure(figure, record)
     if json_output:
         typer.echo(json.dumps(record, indent=2, allow_nan=False))
     else:
         show(record)
+    end(record)
+
+
+def end(record: dict[str, Any]) -> None:
+    """Exit status of a measurement that was cut short, after what was measured is shown and written."""
+    if record["cut_short"] is None:
+        return
+    if record["cut_short"].startswith("interrupted"):
+        typer.echo(f"harness: {record['cut_short']}; what was measured is kept", err=True)
+        raise typer.Exit(130)
+    raise UserError(f"cut short {record['cut_short']}; what was measured is kept")
+
+
+def run_fit(settings: Settings, subjects: list[Subject], limit: int | None, json_output: bool,
+            out: Path | None) -> None:
+    """Search for the largest batches, show them, and write the record where asked for."""
+    from harness.files import write_json
+    from harness.profiling.fit import measure
+    from harness.profiling.fit_words import HEADINGS, NUMBERS, lines, table
+
+    record = measure(subjects, settings, limit, tell)
+    if out is not None:
+        write_json(out, record)
+    if json_output:
+        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+    else:
+        _print(HEADINGS, table(record), NUMBERS)
+        for line in lines(record):
+            typer.echo(line)
+    end(record)
+
+
+def _print(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+    """A table, after what was told; its first column wraps."""
+    from harness.report.plain import plain_table, print_whole
+
+    tell("")
+    block = plain_table()
+    for i, heading in enumerate(headings):
+        block.add_column(heading, overflow="fold", no_wrap=i > 0, justify="right" if heading in numbers else "left")
+    for cells in rows:
+        block.add_row(*cells)
+    print_whole(block)
+    typer.echo("")
 
 
 def run_suite(name: str, only: str | None, device: str, threads: int | None, rounds: int, images: str | None,
               folder: Path, json_output: bool) -> None:
     """Measure the groups of a suite that this machine can, each written down when it is done."""
-    from harness.errors import UserError
     from harness.profiling.suite import load_suite, record_of, run_group, save_group, usable_groups
 
     suite = load_suite(name)
@@ -80,8 +134,23 @@ def show(record: dict[str, Any]) -> None:
         block.add_row(*cells)
     print_whole(block)
     typer.echo("")
+    show_memory(record)
     for line in lines(record):
         typer.echo(line)
+
+
+def show_memory(record: dict[str, Any]) -> None:
+    """Print where the memory of each row's call goes, where that is known."""
+    from harness.profiling.memory_words import headings, memory_lines, table
+
+    cells = table(record)
+    if not cells:
+        return
+    names = headings(record["rows"])
+    _print(names, cells, names[1:])
+    for line in memory_lines(record):
+        typer.echo(line)
+    typer.echo("")
 
 
 def tell(text: str) -> None:

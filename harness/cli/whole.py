@@ -39,7 +39,8 @@ def command(context: typer.Context) -> None:
 def run(asked: Any, json_output: bool, out: Path | None, figure: Path | None) -> None:
     """Measure, show, and write record and figure where asked for."""
     from harness.files import write_json
-    from harness.profiling.end_to_end_figure import check_format, write_figure
+    from harness.profiling.end_to_end_figure import write_figure
+    from harness.profiling.figures import check_format
 
     if figure is not None:
         check_format(figure)

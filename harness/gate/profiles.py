@@ -11,6 +11,7 @@ from harness.gate.contents import machine_title
 from harness.gate.findings import NOT_COMPARABLE, SPEED, Finding
 from harness.gate.reading import File
 from harness.gate.rows import WHOLE
+from harness.profiling.subjects import current_mode
 from harness.profiling.words import size
 
 
@@ -101,7 +102,7 @@ def _newest(files: Sequence[File]) -> dict[tuple[str, str], Profiled]:
 
 def title(row: dict[str, Any]) -> str:
     """What was measured, without what came of it (such as the path that was taken)."""
-    words = [row["model"], size(row["input"]), f"batch {row['batch']}", row["precision"], row["mode"]]
+    words = [row["model"], size(row["input"]), f"batch {row['batch']}", row["precision"], current_mode(row["mode"])]
     if row["what"] != "inference":
-        words[-1] = row["what"] if row["mode"] == "plain" else f"{row['what']} {row['mode']}"
+        words[-1] = row["what"] if words[-1] == "eager" else f"{row['what']} {words[-1]}"
     return " ".join(words) + (f" of {row['revision'][:7]}" if row.get("revision") else "")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
-from harness.files import atomic_write
 from harness.profiling.end_to_end_words import stage_name
+from harness.profiling.figures import save
 from harness.profiling.words import significant, size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FORMATS = (".png", ".svg", ".pdf")
 
 STYLES = {"load": ("#332288", "", "white"), "crop": ("#88ccee", "//", "black"), "transfer": ("#117733", "", "white"),
           "network": ("#ddcc77", "", "black"), "decode": ("#cc6677", "\\\\", "black"), "nms": ("#882255", "", "white"),
@@ -25,12 +21,6 @@ STYLES = {"load": ("#332288", "", "white"), "crop": ("#88ccee", "//", "black"), 
 technical note SRON/EPS/TN/09-002); hatches tell neighbours apart in greyscale."""
 LABELLED = 0.06
 """Shares from this on carry their percentage inside the bar; the legend has all."""
-
-
-def check_format(path: Path) -> None:
-    """Raises UserError for a file name whose ending is no format of `FORMATS`."""
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--figure {path}: the name must end in {', '.join(FORMATS)}")
 
 
 def end_to_end_figure(record: dict[str, Any]) -> Figure:
@@ -79,13 +69,5 @@ def _to_percent(total: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any
 
 
 def write_figure(path: Path, record: dict[str, Any]) -> None:
-    """Raises UserError as `check_format` does, and where the file cannot be written."""
-    check_format(path)
-    import matplotlib
-
-    data = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "harness"}):
-        end_to_end_figure(record).savefig(data, format=path.suffix[1:].lower(), dpi=150,
-                                          metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    with atomic_write(path) as file:
-        file.write(data.getvalue())
+    """Raises UserError as `figures.save` does."""
+    save(path, lambda: end_to_end_figure(record))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import gc
 import itertools
 import time
@@ -17,22 +16,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.data.targets import normalise
 from harness.layout import load_layout
-from harness.profiling import steps
+from harness.profiling import forms, steps
 from harness.profiling.rounds import OutOfMemory, WarmUp
 from harness.profiling.subjects import Subject
+from harness.profiling.telemetry import Log
 from harness.profiling.timings import percentile
-from harness.registry import build_model, load_attribute, model_spec
+from harness.registry import build_model, model_spec
 
 LAYOUT = "coco-wholebody"
 """Its 133 key points are the networks' outputs."""
 SEED = 0
 """Of the initial weights."""
-CAPTURE_WARM_UP = 3
-"""Passes before a CUDA graph is captured, in which libraries choose their algorithms and allocate."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +53,26 @@ class Latency:
 
     subject: Subject
     status: str
-    """measured | out of memory."""
+    """measured | out of memory | failed | throttled | not measured."""
     device: str
     threads: int
     """Of torch on the CPU."""
     path: str = ""
-    """What was run: "plain", or which fast path was to be had."""
+    """What was run: "eager", or which form of its mode was to be had; TCFormer calls its own as built "plain"."""
     rounds: list[list[float]] = field(default_factory=list)
     """Milliseconds of each call, by round."""
+    first_ms: float | None = None
+    """To the first result from the network built and loaded: compiling, capturing or packing, and the first call."""
     warm_up: WarmUp | None = None
     peak_bytes: int | None = None
     """From building the model to the end of its warm-up: on CUDA the allocator's peak (clustering: of the features and
     the clustering alone); on CPU the peak resident size of the subject's own process (clustering: not known)."""
     before_bytes: int | None = None
     """On CPU: of `peak_bytes`, the process with torch before it built the model."""
+    memory: dict[str, Any] | None = None
+    """Of one call after all rounds: what `harness.profiling.memory` gives, `parts` None where they are not known."""
     difference: Difference | None = None
+    log: Log = field(default_factory=Log)
     notes: list[str] = field(default_factory=list)
 
     @cached_property
@@ -92,71 +95,6 @@ class Latency:
         return None if self.median is None else 1e3 * self.subject.batch / self.median
 
 
-class Captured(nn.Module):
-    """A model's forward pass captured in a CUDA graph, for images of one shape and fp32 as they come."""
-
-    path = "CUDA graph"
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.model, self.dtype = model, dtype
-        self.graph: torch.cuda.CUDAGraph | None = None
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to heat maps; they are overwritten by the next call."""
-        if self.graph is None:
-            self._capture(images)
-        assert self.graph is not None
-        self.images.copy_(images)
-        self.graph.replay()
-        return self.maps
-
-    def _capture(self, images: Tensor) -> None:
-        self.images = images.to(self.dtype, memory_format=torch.channels_last, copy=True)
-        before = torch.backends.cudnn.benchmark
-        torch.backends.cudnn.benchmark = True  # choose the convolutions' algorithms by trying
-        try:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(CAPTURE_WARM_UP):
-                    self.model(self.images)
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                self.maps = self.model(self.images)
-        finally:
-            torch.backends.cudnn.benchmark = before
-        self.graph = graph
-
-
-class Cast(nn.Module):
-    """A model that gets its images in its own type and with the channels last."""
-
-    path = "channels last"
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.model, self.dtype = model, dtype
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to heat maps."""
-        return self.model(images.to(self.dtype, memory_format=torch.channels_last))
-
-
-def fast(model: nn.Module, dtype: torch.dtype | None) -> nn.Module:
-    """The fastest way that this project has to run a model for inference, in fp32 (None) or another type.
-
-    TCFormer: `tcformer.compile`. Others: channels last, on CUDA in a CUDA graph. The attribute `path` says which.
-    """
-    if type(model).__module__.partition(".")[0] == "tcformer":
-        return load_attribute("tcformer:compile")(model, dtype=dtype)
-    dtype = dtype or torch.float32
-    twin = copy.deepcopy(model).eval().to(dtype).to(memory_format=torch.channels_last)
-    cuda = next(model.parameters()).device.type == "cuda"
-    return Captured(twin, dtype) if cuda else Cast(twin, dtype)
-
-
 class Runner:
     """A subject with its network and images, ready for `block`.
 
@@ -175,7 +113,7 @@ class Runner:
         with _memory_in_words(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             self._prepare(crops, weights)
-        if subject.mode == "fast":
+        if subject.mode in ("fast", "compile"):
             self.notes += dict.fromkeys(str(warning.message).partition("\n")[0] for warning in caught
                                         if warning.category is UserWarning)
 
@@ -191,23 +129,44 @@ class Runner:
             self.model.to(memory_format=torch.channels_last)
             images = images.contiguous(memory_format=torch.channels_last)
         self.images = images
-        self.path = "plain"
-        self.autocast = subject.mode == "plain" and subject.what == "inference"
-        with steps.precision(subject.precision, self.device, autocast=False):
-            if subject.what == "training":
-                self.call = steps.training(self.model, images, subject.precision, compiled=subject.mode == "fast")
-                self.path = "compiled" if subject.mode == "fast" else "plain"
-            elif subject.what == "clustering":
-                self.call = steps.clustering(self.model, images, subject.precision)
-                self._forget_model()
-            elif subject.mode == "fast":
-                network = fast(self.model, steps.DTYPES[subject.precision])
-                self.call = steps.inference(network, images)
-                self.call()  # what a TCFormer could be made into is decided here
-                self.path = str(network.path)
-                del self.model
+        self.path = "eager"
+        self.autocast = subject.mode != "fast" and subject.what == "inference"
+        begin = time.perf_counter()
+        with steps.precision(subject.precision, self.device, self.autocast):
+            if subject.what == "inference" and subject.mode != "eager":
+                self._first_of_form(images)
             else:
-                self.call = steps.inference(self.model, images)
+                self._as_built(images)
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+        self.first_ms = 1e3 * (time.perf_counter() - begin)
+
+    def _as_built(self, images: Tensor) -> None:
+        """Make the call, and call it once."""
+        subject = self.subject
+        self.call: steps.Call
+        if subject.what == "training":
+            compiled = subject.mode != "eager"
+            self.call = steps.Training(self.model, images, subject.precision, compiled)
+            self.path = "compiled" if compiled else "eager"
+        elif subject.what == "clustering":
+            self.call = steps.clustering(self.model, images, subject.precision)
+            self._forget_model()
+        else:
+            self.call = steps.inference(self.model, images)
+        self.call()
+
+    def _first_of_form(self, images: Tensor) -> None:
+        """Make the call of a form, and call it once: what the network could be made into is decided there."""
+        subject = self.subject
+        network = forms.inference(self.model, subject.mode, steps.DTYPES[subject.precision])
+        self.call = steps.inference(network, images)
+        self.call()
+        self.path = str(network.path)
+        if isinstance(network, forms.Compiled) and network.why:
+            self.notes.append(f"not one graph: {network.why}")
+        if subject.mode == "fast":
+            del self.model
 
     def _forget_model(self) -> None:
         """Where the model only made the features: its memory is not the subject's."""

@@ -45,7 +45,7 @@ class _Collector(TorchFunctionMode):
 
 
 class Layers:
-    """Times the sum of a plain model's layers on the CPU; a block like those of `Runner`.
+    """Times the sum of a model's layers as built on the CPU; a block like those of `Runner`.
 
     A sample is the sum, over the layers of one forward pass, of the layer's second call in a row: warm, as favourable
     to the layers as it can be.

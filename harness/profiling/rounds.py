@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
+
+from harness.errors import UserError
 
 Block = Callable[[int], list[float]]
 """Makes so many calls of a subject and gives the milliseconds of each; raises OutOfMemory."""
@@ -52,21 +54,38 @@ def warm_up(block: Block, clock: Callable[[], float] = time.monotonic) -> WarmUp
         before = value
 
 
+@dataclass
+class Rounds:
+    """What came of the rounds."""
+
+    samples: list[list[list[float]]]
+    """Of each subject by round, ms; an empty round where its block was discarded."""
+    out_of_memory: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
+    """Subjects that dropped out after the rounds they have, such as for a lost device, with the reason."""
+    interrupted: bool = False
+    """The user stopped it (Ctrl-C)."""
+
+
 def alternate(blocks: Sequence[Block], calls: Sequence[int], rounds: int,
-              tell: Callable[[int], None] = lambda done: None) -> tuple[list[list[list[float]]], set[int]]:
+              tell: Callable[[int], None] = lambda done: None) -> Rounds:
     """Time all subjects in turn, A B C A B C ..., so that drift of the machine hits all alike.
 
-    Returns the samples of each subject by round, ms, and the indices of those that ran out of memory.
+    Who fails drops out and keeps the rounds that it has; the others go on.
     """
-    samples: list[list[list[float]]] = [[] for _ in blocks]
-    lost: set[int] = set()
-    for done in range(rounds):
-        tell(done)
-        for i, block in enumerate(blocks):
-            if i in lost:
-                continue
-            try:
-                samples[i].append(block(calls[i]))
-            except OutOfMemory:
-                lost.add(i)
-    return samples, lost
+    found = Rounds([[] for _ in blocks])
+    try:
+        for done in range(rounds):
+            tell(done)
+            for i, block in enumerate(blocks):
+                if i in found.out_of_memory or i in found.failed:
+                    continue
+                try:
+                    found.samples[i].append(block(calls[i]))
+                except OutOfMemory:
+                    found.out_of_memory.add(i)
+                except UserError as error:
+                    found.failed[i] = str(error)
+    except KeyboardInterrupt:
+        found.interrupted = True
+    return found

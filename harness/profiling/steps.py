@@ -45,35 +45,46 @@ def inference(network: nn.Module, images: Tensor) -> Call:
     return call
 
 
-def training(model: nn.Module, images: Tensor, precision_name: str, compiled: bool = False) -> Call:
+class Training:
     """A training step, see `STEP`; the targets are heat maps of points at random places of the input.
 
     `compiled`: under torch.compile, as one graph and for this shape.
     """
-    model.train()
-    device = images.device
-    dtype = DTYPES[precision_name]
-    with torch.no_grad():
-        batch, points, high, wide = model(images).shape
-    size = torch.tensor([images.shape[3], images.shape[2]], device=device)
-    at = torch.rand(batch, points, 2, generator=torch.Generator().manual_seed(0)).to(device) * size
-    target, weight = msra_targets(at, torch.ones(batch, points, device=device), wide, high)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    network = torch.compile(model, fullgraph=True, dynamic=False) if compiled else model
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
 
-    def call() -> Tensor:
-        optimizer.zero_grad(set_to_none=True)
+    def __init__(self, model: nn.Module, images: Tensor, precision_name: str, compiled: bool = False) -> None:
+        model.train()
+        self.images, self.device, self.dtype = images, images.device, DTYPES[precision_name]
+        with torch.no_grad():
+            batch, points, high, wide = model(images).shape
+        size = torch.tensor([images.shape[3], images.shape[2]], device=self.device)
+        at = torch.rand(batch, points, 2, generator=torch.Generator().manual_seed(0)).to(self.device) * size
+        self.target, self.weight = msra_targets(at, torch.ones(batch, points, device=self.device), wide, high)
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        self.network = torch.compile(model, fullgraph=True, dynamic=False) if compiled else model
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+    def __call__(self) -> Tensor:
+        """One step; the loss."""
+        self.optimizer.zero_grad(set_to_none=True)
         # Backward runs outside of autocast, as torch advises.
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            maps = network(images)
-        loss = mse_loss(maps, target, weight)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            maps = self.network(self.images)
+        loss = mse_loss(maps, self.target, self.weight)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         return loss.detach()
 
-    return call
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The targets, which stay as the images do."""
+        return [self.target, self.weight]
+
+    @property
+    def state(self) -> list[Tensor]:
+        """The optimiser's, on the model's device."""
+        found = [value for state in self.optimizer.state.values() for value in state.values()]
+        return [value for value in found if isinstance(value, Tensor)]
 
 
 def clustering(model: nn.Module, images: Tensor, precision_name: str) -> Call:

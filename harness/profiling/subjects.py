@@ -11,11 +11,14 @@ from harness.errors import UserError, unknown
 from harness.registry import model_spec
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-"""tf32: fp32 whose products may round their factors to 10 bits (CUDA). bf16, fp16: autocast in mode plain and in
-training, weights and features of that type in mode fast."""
-MODES = ("plain", "fast")
-"""plain: the model as built, called from Python. fast: of inference, see `harness.profiling.latency.fast`; a training
-step is compiled by torch.compile."""
+"""tf32: fp32 whose products may round their factors to 10 bits (CUDA). bf16, fp16: weights and features of that type in
+mode fast, autocast in the other modes and in training."""
+MODES = ("eager", "compile", "graph", "fast")
+"""eager: the model as built, called from Python. compile: torch.compile, as one graph where the model can be one.
+graph: as built, captured in a CUDA graph (inference). fast: the model package's own quickest form for inference, see
+`harness.profiling.forms.fast`; a training step is compiled."""
+FORMER_MODES = {"plain": "eager"}
+"""Names that records, and habits, may still have."""
 WHAT = ("inference", "training", "clustering")
 """clustering: DPC-KNN alone, on the features that a TCFormer's first merge sees."""
 SMALLEST = 32
@@ -34,7 +37,7 @@ class Subject:
     """Height and width, pixels."""
     batch: int = 1
     precision: str = "fp32"
-    mode: str = "plain"
+    mode: str = "eager"
     what: str = "inference"
     revision: str | None = None
     """Commit whose TCFormer package is timed; None for this one."""
@@ -61,7 +64,7 @@ class Settings:
     """Folder of images; None for drawn people."""
     rounds: int = 20
     layers: bool = False
-    """Time each plain model's convolutions and linear layers alone, too (CPU)."""
+    """Time the convolutions and linear layers of each model as built alone, too (CPU)."""
 
 
 def parse_sizes(text: str) -> list[Size]:
@@ -96,6 +99,17 @@ def parse_names(text: str, option: str, choices: tuple[str, ...]) -> list[str]:
     return names
 
 
+def parse_modes(text: str) -> list[str]:
+    """"eager,compile" to names of `MODES`. Raises UserError."""
+    names = (current_mode(part.strip()) for part in text.split(","))
+    return parse_names(",".join(names), "--mode", MODES)
+
+
+def current_mode(name: str) -> str:
+    """The name of a mode that may bear a former one."""
+    return FORMER_MODES.get(name, name)
+
+
 def combine(models: list[str], sizes: list[Size], batches: list[int], precisions: list[str], modes: list[str],
             what: str) -> list[Subject]:
     """Every combination, those that may be compared next to each other; a repeated one once."""
@@ -105,14 +119,14 @@ def combine(models: list[str], sizes: list[Size], batches: list[int], precisions
 
 
 def with_revision(subjects: list[Subject], commit: str) -> list[Subject]:
-    """The subjects with, after those of each TCFormer, the same in plain mode from another commit.
+    """The subjects with, after those of each TCFormer, the same as built from another commit.
 
     Raises UserError where no subject is a TCFormer: only their package is taken from there.
     """
     own = [subject for subject in subjects if is_tcformer(subject.model)]
     if not own:
         raise UserError("--against: another revision is timed for TCFormer models only, and none was named")
-    others = dict.fromkeys(replace(subject, mode="plain", revision=commit) for subject in own)
+    others = dict.fromkeys(replace(subject, mode="eager", revision=commit) for subject in own)
     found = list(subjects)
     for other in others:
         last = max(i for i, s in enumerate(found) if s.group == other.group and s.model == other.model)
@@ -131,7 +145,11 @@ def check(subjects: list[Subject], device: str) -> None:
         model_spec(subject.model)
         if subject.precision == "tf32" and device != "cuda":
             raise UserError("--precision tf32: only CUDA devices have it")
-        if subject.what == "clustering" and subject.mode == "fast":
-            raise UserError("--mode fast: the clustering alone has only --mode plain")
+        if subject.what == "clustering" and subject.mode != "eager":
+            raise UserError(f"--mode {subject.mode}: the clustering alone has only --mode eager")
+        if subject.mode == "graph" and device != "cuda":
+            raise UserError("--mode graph: a CUDA graph needs a CUDA device")
+        if subject.mode == "graph" and subject.what == "training":
+            raise UserError("--mode graph: a training step is not captured; --mode eager, compile or fast")
         if subject.what == "clustering" and not is_tcformer(subject.model):
             raise UserError(f"--clustering: {subject.model} has no clustering; name a TCFormer")

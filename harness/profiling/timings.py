@@ -35,11 +35,13 @@ def percentile(samples: Sequence[float], percent: int) -> float | None:
 
 
 def ratio(times: Sequence[Sequence[float]], base: Sequence[Sequence[float]]) -> Ratio | None:
-    """How many times the base's time a subject takes, from samples by round; None without a common round.
+    """How many times the base's time a subject takes, from samples by round.
+
+    None without a round that both have samples of.
 
     Both were timed in every round, shortly after each other, so what slows the machine for a while slows both.
     """
-    ratios = [median(mine) / median(theirs) for mine, theirs in zip(times, base, strict=False)]
+    ratios = [median(mine) / median(theirs) for mine, theirs in zip(times, base, strict=False) if mine and theirs]
     if not ratios:
         return None
     low, middle, high = np.percentile(ratios, [25, 50, 75])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from harness.profiling.subjects import current_mode
+from harness.profiling.watch_words import watch_lines
+
 HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "GiB")
 """Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
 WRAPPED = ("Mode", "To first")
@@ -27,11 +30,12 @@ def _figures(row: dict[str, Any], index: int) -> tuple[str, str, str, str]:
 
 def mode(row: dict[str, Any]) -> str:
     """What was run: the mode, with the work where it is no inference and the commit where it is another."""
-    words = row["mode"] if row["what"] == "inference" else row["what"]
-    if row["path"] not in ("", row["mode"], "plain"):
+    name = current_mode(row["mode"])
+    words = name if row["what"] == "inference" else row["what"]
+    if name == "fast" and row["path"] == "plain":
+        words += " (fell back to eager)"
+    elif name != "graph" and row["path"] not in ("", row["mode"], "plain", name):
         words += f" ({row['path']})"
-    elif row["mode"] == "fast" and row["path"] == "plain":
-        words += " (fell back to plain)"
     return words + (f", {row['revision'][:7]}" if row["revision"] else "")
 
 
@@ -83,6 +87,10 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if lacking:
             yield f"{label}: needs {needed} samples, more than {lacking} row(s) have (--rounds)"
     yield from layer_lines(record)
+    firsts = [f"{title(row)} {significant(row['first_ms'] / 1e3)}"
+              for row in rows if row.get("first_ms") is not None and row["mode"] != "eager"]
+    if firsts:
+        yield "to the first result, from the network built, s: " + "; ".join(firsts)
     for row in rows:
         if row["warm_up"] and not row["warm_up"]["stable"]:
             yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
@@ -98,8 +106,12 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     if any(row["before_bytes"] is not None for row in rows):
         before = max(row["before_bytes"] or 0 for row in rows) / 2**30
         yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
-    yield (f"Median of all calls, three or more a round, in {settings['rounds']} rounds that alternate between the "
+    done = max((len(row.get("samples_ms") or []) for row in rows), default=0) or settings["rounds"]
+    yield (f"Median of all calls, three or more a round, in {done} rounds that alternate between the "
            "rows; ratios are medians of per-round ratios, with quartiles.")
+    yield from watch_lines(record)
+    if record.get("cut_short"):
+        yield f"cut short: {record['cut_short']}"
     yield machine_line(record)
 
 

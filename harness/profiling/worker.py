@@ -8,6 +8,7 @@ heap; and the peak memory of each could not be told.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -73,6 +74,11 @@ class Worker:
         return answer["value"]
 
     @property
+    def pid(self) -> int:
+        """The process."""
+        return self.process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self.process.poll() is None
@@ -102,9 +108,9 @@ class Server:
         self.timed: Any = None
 
     def prepare(self, subject: dict[str, Any], crops: str, weights: str | None, layers: bool) -> dict[str, Any]:
-        """Make a subject ready, or the layers of its model alone; the path taken, and notes.
+        """Make a subject ready, or the layers of its model alone; the path taken, notes, and ms until the first result.
 
-        `crops` is a file of (batch, H, W, 3) uint8, `weights` one of a state dict.
+        `crops` is a file of (batch, H, W, 3) uint8, or of fewer, which are repeated; `weights` one of a state dict.
         """
         import numpy as np
 
@@ -112,11 +118,14 @@ class Server:
         from harness.profiling.layers import Layers
 
         values = {**subject, "input": tuple(subject["input"])}
-        runner = Runner(Subject(**values), np.load(crops), self.device, Path(weights) if weights else None)
+        pictures = np.load(crops)
+        if len(pictures) < values["batch"]:
+            pictures = pictures[np.arange(values["batch"]) % len(pictures)]
+        runner = Runner(Subject(**values), pictures, self.device, Path(weights) if weights else None)
         runner.check_finite()
         self.runner = runner
         self.timed = Layers(runner) if layers else runner
-        return {"path": runner.path, "notes": runner.notes}
+        return {"path": runner.path, "notes": runner.notes, "first_ms": runner.first_ms}
 
     def block(self, calls: int) -> list[float]:
         """Milliseconds of each call."""
@@ -127,6 +136,35 @@ class Server:
         import numpy as np
 
         np.save(file, self.runner.output().float().cpu().numpy())
+
+    def limit(self, count: int | None) -> None:
+        """Go to work at the edge of memory: take no more than so many bytes of a GPU; on a CPU be the first process
+        that the kernel ends where memory runs out, before any that others need."""
+        if self.device == "cpu":
+            with contextlib.suppress(OSError):
+                Path("/proc/self/oom_score_adj").write_text("1000")
+        elif count is not None:
+            import torch
+
+            whole = torch.cuda.get_device_properties(0).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, count / whole))
+
+    def built(self, model: str, training: bool) -> int:
+        """Bytes that there are whatever the batch: the peak with the network built, and what its training adds."""
+        from harness.profiling.latency import initial_model
+
+        parameters = sum(parameter.nbytes for parameter in initial_model(model).to(self.device).parameters())
+        return self.peak() + (3 * parameters if training else 0)  # a gradient and AdamW's two moments
+
+    def memory(self) -> dict[str, Any]:
+        """Where the memory of one call goes, bytes: `parts` of `harness.profiling.memory.Parts`, and the peak."""
+        from dataclasses import asdict
+
+        from harness.profiling.memory import call_peak, parts
+
+        peak = call_peak(self.runner)
+        found = parts(self.runner)
+        return {"parts": asdict(found) if found else None, **peak}
 
     def count(self, model: str, height: int, width: int) -> dict[str, Any]:
         """Parameters and multiply-adds of a network, and the share of its operators that was counted."""

@@ -110,7 +110,7 @@ def test_rows_of_profiles(tmp_path):
                         profile_row(mode="fast", path="plain", median_ms=90.0, peak_bytes=2**30 + CPU_LEAST // 2),
                         created="2026-02-01")
     _, found = profiles(tmp_path, base, candidate)
-    plain, fast = "tcformer 256x192 batch 1 fp32 plain", "tcformer 256x192 batch 1 fp32 fast"
+    plain, fast = "tcformer 256x192 batch 1 fp32 eager", "tcformer 256x192 batch 1 fp32 fast"
     assert {key: one.verdict for key, one in found.items()} == {
         (plain, "time"): CANNOT_TELL, (fast, "time"): CANNOT_TELL, (plain, "peak memory"): WORSE,
         (fast, "peak memory"): SAME}

@@ -55,7 +55,7 @@ def test_what_only_one_folder_has_is_not_passed_over(tmp_path):
     (candidate / "profile.json").unlink()
     (candidate / "0000.json").unlink()
     missing = {one.row: one.reason for one in compare(base, candidate).findings if "only in" in one.reason}
-    assert missing == {"tcformer 256x192 batch 1 fp32 plain": "only in the base", "bench.py::test": "only in the base"}
+    assert missing == {"tcformer 256x192 batch 1 fp32 eager": "only in the base", "bench.py::test": "only in the base"}
 
 
 def test_a_record_against_a_folder_leaves_the_folders_other_content_alone(tmp_path):

@@ -1,6 +1,9 @@
 """Runners on the smallest networks. Nothing here depends on how long anything takes."""
 
+import contextlib
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ from torch import nn
 import tcformer
 from harness.data.targets import normalise
 from harness.errors import UserError
-from harness.profiling import latency, pictures, steps
-from harness.profiling.latency import Captured, Cast, Runner, fast
+from harness.profiling import forms, latency, pictures, steps
+from harness.profiling.forms import Captured, Cast, fast
+from harness.profiling.latency import Runner
 from harness.profiling.layers import Layers
 from harness.profiling.rounds import OutOfMemory
 from harness.profiling.subjects import Subject
@@ -67,7 +71,7 @@ def test_a_block_has_a_sample_for_each_call(crops, device):
     assert runner.output().shape == (2, 133, 16, 16)
 
 
-def test_plain_half_precision_is_autocast_and_tf32_is_switched_back(crops):
+def test_half_precision_as_built_is_autocast_and_tf32_is_switched_back(crops):
     runner = Runner(replace(SMALL, model="sbl_small", precision="bf16"), crops, "cpu")
     assert runner.output().dtype == torch.bfloat16
     assert next(runner.model.parameters()).dtype == torch.float32
@@ -146,6 +150,58 @@ def test_a_fast_training_step_is_compiled(crops, monkeypatch):
     assert asked == [("PoseModel", {"fullgraph": True, "dynamic": False})]
     assert runner.path == "compiled"
     assert runner.output() > 0
+
+
+class Branching(nn.Module):
+    """A network that torch.compile cannot make one graph of: what it does turns on a value."""
+
+    def forward(self, images):
+        return images + 1 if float(images.sum()) > 0 else images - 1
+
+
+def test_compiling_takes_one_graph_where_there_is_one_and_pieces_where_not(monkeypatch):
+    images = torch.ones(1, 3, 4, 4)
+    whole, pieces = forms.Compiled(nn.Conv2d(3, 2, 1)), forms.Compiled(Branching())
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    for form, path in ((whole, "compile"), (pieces, "in pieces")):
+        expected = form.model(images)
+        for _ in range(2):
+            assert torch.equal(form(images), expected)
+        assert form.path == path
+    assert whole.why == ""
+    assert pieces.why
+
+
+class Graph:
+    """A CUDA graph for a machine without CUDA: replays what was called while it was recorded."""
+
+    recording = None
+
+    def replay(self):
+        self.again()
+
+
+def test_a_graph_is_captured_once_without_autocast_keeping_copies_of_weights(crops, monkeypatch):
+    """What a graph reads must outlive the call that captured it: autocast's copies of weights do not."""
+    cached = []
+
+    class Network(nn.Module):
+        def forward(self, images):
+            cached.append(torch.is_autocast_cache_enabled())
+            return images * 2
+
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda given: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
+    form = Captured(Network(), None)
+    monkeypatch.setattr(Graph, "again", lambda self: form.maps.copy_(form.images * 2), raising=False)
+    for value in (1.0, 3.0):
+        assert torch.equal(form(torch.full((1, 3, 2, 2), value)), torch.full((1, 3, 2, 2), 2 * value))
+    assert cached == [False] * (forms.CAPTURE_WARM_UP + 1)
+    assert torch.is_autocast_cache_enabled()
 
 
 def test_clustering_is_of_the_features_that_the_first_merge_sees(crops):

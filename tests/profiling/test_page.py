@@ -94,7 +94,7 @@ def test_the_page_of_a_cpu_group(speed, make_record, make_row):
     page = page_text(speed, [{"groups": {"base_cpu_1": make_record(rows, [layers])}}])
     assert "1.9 times as fast as commit 141b439" in page
     assert "1.4 times its convolutions and linear layers alone" in page
-    assert "| tcformer | 64x48 | 1 | fp32 | plain, 141b439 | 19 | 1.9 (1.8-2) |" in page
+    assert "| tcformer | 64x48 | 1 | fp32 | eager, 141b439 | 19 | 1.9 (1.8-2) |" in page
     assert "PyTorch 2.11.0" in page
 
 
@@ -103,21 +103,32 @@ def test_the_page_in_the_repository_is_that_of_its_records(speed):
 
 
 def test_words_of_a_record(make_record, make_row):
-    rows = [make_row(p90_ms=12.0), make_row(mode="fast", notes=["a warning"], before_bytes=2**29, peak_bytes=2**30,
-                                            warm_up={"blocks": 20, "stable": False, "calls": 1}),
+    rows = [make_row(p90_ms=12.0), make_row(mode="fast", path="plain", notes=["a warning"], before_bytes=2**29,
+                                            peak_bytes=2**30, warm_up={"blocks": 20, "stable": False, "calls": 1}),
             make_row(precision="bf16", difference={"to": 0, "median": 1e-3, "largest": 0.02, "value": 0.5}),
             make_row(status="out of memory", median_ms=None, ratio=None, images_per_second=None)]
     cells = table(make_record(rows))
     assert cells[0][-3] == "1"
-    assert cells[1][4] == "fast (fell back to plain)"
+    assert cells[1][4] == "fast (fell back to eager)"
     assert "out of memory" in cells[3]
     text = "\n".join(lines(make_record(rows)))
-    for words in ("p90, ms: tcformer 64x48 batch 1 fp32 plain 12", "p90: needs 100 samples, more than 2 row(s)",
+    for words in ("p90, ms: tcformer 64x48 batch 1 fp32 eager 12", "p90: needs 100 samples, more than 2 row(s)",
                   "p99: needs 1000 samples, more than 3 row(s)", "not stable after 20 warm-up blocks", "a warning",
                   "1.0e-03 in the median and by at most 2.0e-02 from those of row 1, which reach 5.0e-01",
-                  "0.50 GiB of it", "CPU, 2 thread(s)", "commit abcdef0"):
+                  "0.50 GiB of it", "CPU, 2 thread(s)", "commit abcdef0",
+                  "to the first result, from the network built, s: tcformer 64x48 batch 1 fp32 fast (fell"):
         assert words in text
+    assert "cut short" not in text
+    assert "cut short: after 2 of 9 rounds" in list(lines(make_record(rows) | {"cut_short": "after 2 of 9 rounds"}))
     assert "training step" not in text
+
+
+def test_former_names_of_modes_are_read(make_record, make_row):
+    rows = [make_row(mode="plain", path="plain"), make_row(mode="compile", path="compile"),
+            make_row(mode="compile", path="in pieces"), make_row(mode="graph", path="CUDA graph"),
+            make_row(mode="fast", path="compiled", what="training")]
+    assert [cells[4] for cells in table(make_record(rows))] == [
+        "eager", "compile", "compile (in pieces)", "graph", "training (compiled)"]
 
 
 @pytest.mark.parametrize(("value", "text"), [(1234.5, "1234"), (123.4, "123"), (12.34, "12.3"), (0.01234, "0.0123"),

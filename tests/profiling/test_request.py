@@ -7,7 +7,7 @@ from harness.cli import app
 from harness.errors import UserError
 from harness.profiling import revision
 from harness.profiling.request import Request, make
-from harness.profiling.subjects import Subject, combine, parse_sizes, with_revision
+from harness.profiling.subjects import Subject, check, combine, parse_sizes, with_revision
 from tests.helpers import ROOT, assert_user_error, harness
 
 
@@ -20,26 +20,36 @@ def test_every_combination_with_what_may_be_compared_together():
     assert len(subjects) == 2 * 2 * 2 * 2 * 2
     groups = [subject.group for subject in subjects]
     assert [g for i, g in enumerate(groups) if i == 0 or g != groups[i - 1]] == list(dict.fromkeys(groups))
-    assert subjects[0] == Subject("tcformer_small", (64, 64), 1, "fp32", "plain")
+    assert subjects[0] == Subject("tcformer_small", (64, 64), 1, "fp32", "eager")
     assert subjects[1].mode == "fast"
 
 
 def test_what_is_named_twice_is_measured_once():
-    assert len(combine(["sbl_small"], parse_sizes("64x48,64x48"), [1, 1], ["fp32"], ["plain"], "inference")) == 1
+    assert len(combine(["sbl_small"], parse_sizes("64x48,64x48"), [1, 1], ["fp32"], ["eager"], "inference")) == 1
 
 
-def test_training_and_clustering_are_plain_by_default():
+def test_a_mode_goes_by_its_former_name_too():
+    _, subjects = ask(mode="plain,fast,eager,compile")
+    assert [subject.mode for subject in subjects] == ["eager", "fast", "compile"]
+
+
+def test_training_is_not_captured():
+    with pytest.raises(UserError, match="--mode graph: a training step"):
+        check([Subject("hrnet_small", (64, 64), mode="graph", what="training")], "cuda")
+
+
+def test_training_and_clustering_are_eager_by_default():
     for what in ("training", "clustering"):
         _, subjects = ask(what=what)
-        assert [(s.what, s.mode) for s in subjects] == [(what, "plain")]
+        assert [(s.what, s.mode) for s in subjects] == [(what, "eager")]
 
 
-def test_another_revision_follows_each_tcformer_in_plain_mode():
-    subjects = combine(["tcformer_small", "hrnet_small"], [(64, 64)], [1], ["fp32"], ["plain", "fast"], "inference")
+def test_another_revision_follows_each_tcformer_as_built():
+    subjects = combine(["tcformer_small", "hrnet_small"], [(64, 64)], [1], ["fp32"], ["eager", "fast"], "inference")
     names = [(s.model, s.mode, s.revision) for s in with_revision(subjects, "c0ffee")]
-    assert names == [("tcformer_small", "plain", None), ("tcformer_small", "fast", None),
-                     ("tcformer_small", "plain", "c0ffee"),
-                     ("hrnet_small", "plain", None), ("hrnet_small", "fast", None)]
+    assert names == [("tcformer_small", "eager", None), ("tcformer_small", "fast", None),
+                     ("tcformer_small", "eager", "c0ffee"),
+                     ("hrnet_small", "eager", None), ("hrnet_small", "fast", None)]
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -52,10 +62,11 @@ def test_another_revision_follows_each_tcformer_in_plain_mode():
     ({"precision": "fp8"}, ["unknown --precision 'fp8'", "bf16"]),
     ({"precision": "tf32"}, ["tf32", "CUDA"]),
     ({"mode": "quick"}, ["unknown --mode 'quick'", "fast"]),
-    ({"mode": "fast", "what": "clustering"}, ["clustering", "plain"]),
+    ({"mode": "fast", "what": "clustering"}, ["clustering", "eager"]),
+    ({"mode": "graph"}, ["--mode graph", "CUDA device"]),
     ({"models": "hrnet_small", "what": "clustering"}, ["hrnet_small", "no clustering"]),
     ({"models": "hrnet_small", "against": "HEAD"}, ["TCFormer models only"]),
-    ({"mode": "fast", "layers": True}, ["--parts", "plain"]),
+    ({"mode": "fast", "layers": True}, ["--parts", "eager"]),
     ({"images": "/no/such/folder"}, ["/no/such/folder"]),
 ])
 def test_what_does_not_exist_or_fit_is_refused_in_words(options, words):

@@ -1,5 +1,6 @@
 import pytest
 
+from harness.errors import UserError
 from harness.profiling import rounds
 from harness.profiling.rounds import OutOfMemory, WarmUp, alternate, warm_up
 
@@ -25,12 +26,12 @@ def test_subjects_are_timed_in_turn():
     log = []
     subjects = [Fake(ms, name=name, log=log) for name, ms in (("A", 1.0), ("B", 2.0), ("C", 3.0))]
     told = []
-    samples, lost = alternate([s.block for s in subjects], [1, 2, 3], rounds=3, tell=told.append)
+    found = alternate([s.block for s in subjects], [1, 2, 3], rounds=3, tell=told.append)
     assert "".join(name for name, _ in log) == "ABC" * 3
     assert [calls for _, calls in log] == [1, 2, 3] * 3
-    assert samples == [[[1.0]] * 3, [[2.0] * 2] * 3, [[3.0] * 3] * 3]
+    assert found.samples == [[[1.0]] * 3, [[2.0] * 2] * 3, [[3.0] * 3] * 3]
     assert told == [0, 1, 2]
-    assert not lost
+    assert (found.out_of_memory, found.failed, found.interrupted) == (set(), {}, False)
 
 
 def test_who_runs_out_of_memory_drops_out_and_the_others_go_on():
@@ -38,10 +39,35 @@ def test_who_runs_out_of_memory_drops_out_and_the_others_go_on():
         raise OutOfMemory("too much")
 
     log = []
-    samples, lost = alternate([Fake(1.0, log=log).block, broken], [1, 1], rounds=2)
-    assert lost == {1}
-    assert samples == [[[1.0], [1.0]], []]
+    found = alternate([Fake(1.0, log=log).block, broken], [1, 1], rounds=2)
+    assert found.out_of_memory == {1}
+    assert found.samples == [[[1.0], [1.0]], []]
     assert len(log) == 2
+
+
+def after(calls, error):
+    """A block that gives so many samples, and then fails."""
+    times = iter([[float(i)] for i in range(calls)])
+
+    def block(calls):
+        found = next(times, None)
+        if found is None:
+            raise error
+        return found
+
+    return block
+
+
+def test_who_fails_keeps_the_rounds_it_has_and_the_others_go_on():
+    found = alternate([after(2, UserError("A: CUDA error: unspecified launch failure")), Fake(1.0).block], [1, 1], 4)
+    assert found.failed == {0: "A: CUDA error: unspecified launch failure"}
+    assert found.samples == [[[0.0], [1.0]], [[1.0]] * 4]
+
+
+def test_what_is_interrupted_keeps_the_blocks_it_has():
+    found = alternate([Fake(1.0).block, after(2, KeyboardInterrupt())], [1, 1], 4)
+    assert found.interrupted
+    assert found.samples == [[[1.0]] * 3, [[0.0], [1.0]]]
 
 
 def test_warm_up_ends_when_two_blocks_agree():

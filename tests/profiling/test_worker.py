@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from harness.errors import UserError
 from harness.profiling import latency, pictures
 from harness.profiling.rounds import OutOfMemory
 from harness.profiling.subjects import Subject
-from harness.profiling.worker import Worker, serve
+from harness.profiling.worker import Server, Worker, serve
 from tests.helpers import ROOT, harness
 
 SUBJECT = Subject("tcformer_small", (64, 64))
@@ -50,7 +51,9 @@ def test_the_other_package_is_what_runs(other, crops, tmp_path):
     ours = latency.Runner(SUBJECT, np.load(crops), "cpu").output().numpy()
     with Worker("the other", "cpu", 1, other) as worker:
         before = worker.ask(do="peak")
-        assert prepare(worker, crops, weights=str(tmp_path / "weights.pth")) == {"path": "plain", "notes": []}
+        ready = prepare(worker, crops, weights=str(tmp_path / "weights.pth"))
+        assert ready.pop("first_ms") > 0
+        assert ready == {"path": "eager", "notes": []}
         assert len(worker.ask(do="block", calls=2)) == 2
         worker.ask(do="output", file=str(tmp_path / "output.npy"))
         assert worker.ask(do="peak") > before > 1e8
@@ -88,10 +91,37 @@ def test_an_input_that_a_network_refuses_is_an_answer(tmp_path):
     assert re.match("input size 48x64.*multiples of 32", json.loads(answers.getvalue())["error"])
 
 
+def test_few_pictures_make_a_large_batch(crops):
+    server = Server("cpu")
+    server.prepare(dataclasses.asdict(dataclasses.replace(SUBJECT, batch=3)), str(crops), None, layers=False)
+    images = server.runner.images
+    assert images.shape == (3, 3, 64, 64)
+    assert torch.equal(images[0], images[2])
+
+
+def test_a_limit_on_a_card_is_a_share_of_it(monkeypatch):
+    shares = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=2**33))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
+    for limit in (2**30, None, 2**40):
+        Server("cuda").limit(limit)
+    assert shares == [0.125, 1.0]
+
+
+def test_what_there_is_whatever_the_batch():
+    """Training adds a gradient and two moments for each parameter."""
+    size = sum(p.nbytes for p in latency.initial_model("hrnet_small").parameters())
+    server = Server("cpu")
+    server.built("hrnet_small", training=False)
+    alone = server.built("hrnet_small", training=False)
+    assert alone > 1e8
+    assert server.built("hrnet_small", training=True) - alone >= 3 * size
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_the_command_against_a_commit(tmp_path):
-    done = harness("profile", "tcformer_small", "--input", "64x64", "--mode", "plain", "--against", "HEAD", "--rounds",
+    done = harness("profile", "tcformer_small", "--input", "64x64", "--mode", "eager", "--against", "HEAD", "--rounds",
                    "2", "--threads", "1", "--device", "cpu", "--json", "--out", tmp_path / "record.json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)

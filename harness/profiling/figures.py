@@ -1,0 +1,36 @@
+"""Files of figures: the same bytes for the same figure. Imports no matplotlib before one is written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""What leaves the time of writing out of a file."""
+
+
+def check_format(path: Path) -> None:
+    """Raises UserError for a file name whose ending is no format of `FORMATS`."""
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"--figure {path}: the name must end in {', '.join(FORMATS)}")
+
+
+def save(path: Path, draw: Callable[[], Figure]) -> None:
+    """Raises UserError as `check_format` does, and where the file cannot be written."""
+    check_format(path)
+    import matplotlib
+
+    data, suffix = io.BytesIO(), path.suffix.lower()
+    with matplotlib.rc_context({"svg.hashsalt": "harness"}):
+        draw().savefig(data, format=suffix[1:], dpi=150, metadata=DATES.get(suffix))
+    with atomic_write(path) as file:
+        file.write(data.getvalue())
