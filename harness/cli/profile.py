@@ -39,6 +39,11 @@ def command(
     weights: str | None = typer.Option(None, help="end to end: weights file; initial weights by default"),
     changes: list[str] = typer.Option([], "--set", help="end to end: section.name=value of the protocol"),
     figure: str | None = typer.Option(None, help="end to end: draw the shares into this .png, .svg or .pdf file"),
+    operations: bool = typer.Option(False, "--operations", help="multiply-adds and FLOPs by operator and module, in "
+                                                                "every convention; alone, with --page: published "
+                                                                "figures and the conventions that give them"),
+    depth: int = typer.Option(2, help="operations: levels of modules to print", min=0),
+    html: str | None = typer.Option(None, help="operations: write a page with the tree of modules into this file"),
 ) -> None:
     """Time and memory of networks on this machine, side by side: every row is timed in turn, round by round."""
     if end_to_end is not None:
@@ -46,12 +51,19 @@ def command(
 
         whole.command(context)
         return
+    if operations:
+        from harness.cli import operations as counted
+
+        counted.command(context)
+        return
     from pathlib import Path
 
     from harness.cli import profiled
     from harness.errors import UserError
     from harness.profiling.request import Request, make
 
+    if html is not None:
+        raise UserError("--html is for --operations")
     if boxes or weights or changes or figure:
         raise UserError("--boxes, --weights, --set and --figure are for --end-to-end")
     if (models is not None) + (suite is not None) != 1 and (page is None or models is not None):

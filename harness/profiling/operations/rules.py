@@ -20,19 +20,27 @@ PRODUCTS = ("convolution", "linear", "product", "attention", "distance", "weight
 """Kinds that hold multiply-adds."""
 
 MOVING = (
-    "arange zeros zeros_like ones ones_like full full_like empty empty_like new_zeros new_ones new_full new_empty rand "
-    "rand_like randn eye fill_ zero_ copy_ to type_as contiguous clone detach alias expand expand_as repeat tile "
-    "repeat_interleave stack cat pad constant_pad_nd gather index index_select index_put_ take_along_dim scatter "
-    "scatter_ one_hot dropout dropout_ feature_dropout bernoulli_ unflatten meshgrid flatten view reshape permute "
-    "transpose t mT chunk split split_with_sizes unbind select slice narrow squeeze unsqueeze unsqueeze_ roll flip "
-    "size Int ScalarImplicit view_as lift_fresh pixel_shuffle pixel_unshuffle"
-).split()
+    "arange", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "empty", "empty_like", "new_zeros",
+    "new_ones", "new_full", "new_empty", "rand", "rand_like", "randn", "eye", "fill_", "zero_", "copy_", "to",
+    "type_as", "contiguous", "clone", "detach", "alias", "expand", "expand_as", "repeat", "tile",
+    "repeat_interleave", "stack", "cat", "pad", "constant_pad_nd", "gather", "index", "index_select", "index_put_",
+    "take_along_dim", "scatter", "scatter_", "one_hot", "dropout", "dropout_", "feature_dropout", "bernoulli_",
+    "unflatten", "meshgrid", "flatten", "view", "reshape", "permute", "transpose", "t", "mT", "chunk", "split",
+    "split_with_sizes", "unbind", "select", "slice", "narrow", "squeeze", "unsqueeze", "unsqueeze_", "roll", "flip",
+    "size", "Int", "ScalarImplicit", "view_as", "lift_fresh", "pixel_shuffle", "pixel_unshuffle",
+)
+"""No arithmetic: data are made, moved or renamed."""
 ELEMENTWISE = (
-    "add add_ sub sub_ rsub mul mul_ div div_ neg exp exp_ sqrt rsqrt pow square abs reciprocal log maximum minimum "
-    "clamp clamp_ clamp_min clamp_max floor floor_divide remainder eq ne lt le gt ge logical_and logical_or "
-    "logical_not where masked_fill masked_fill_ bitwise_and bitwise_not __and__ isinf isnan erf sin cos round"
-).split()
-REDUCTIONS = "sum mean amax amin max min argmax argmin cumsum norm linalg_vector_norm any all nonzero bincount".split()
+    "add", "add_", "sub", "sub_", "rsub", "mul", "mul_", "div", "div_", "neg", "exp", "exp_", "sqrt", "rsqrt",
+    "pow", "square", "abs", "reciprocal", "log", "maximum", "minimum", "clamp", "clamp_", "clamp_min", "clamp_max",
+    "floor", "floor_divide", "remainder", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
+    "logical_not", "where", "masked_fill", "masked_fill_", "bitwise_and", "bitwise_not", "__and__", "isinf",
+    "isnan", "erf", "sin", "cos", "round",
+)
+REDUCTIONS = (
+    "sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "cumsum", "norm", "linalg_vector_norm", "any",
+    "all", "nonzero", "bincount",
+)
 
 RULES: dict[str, Rule] = {
     **{name: Rule("movement", sizes.movement) for name in MOVING},

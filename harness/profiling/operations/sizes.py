@@ -33,6 +33,13 @@ def shape(value: Any) -> list[int] | None:
     return value.type().sizes() if value.isCompleteTensor() else None
 
 
+def known(value: Any) -> list[int]:
+    """Shape of what must be a tensor."""
+    sizes = shape(value)
+    assert sizes is not None, f"{value} is no tensor of a known shape"
+    return sizes
+
+
 def elements(value: Any) -> int:
     """Of a tensor; 0 for anything else."""
     sizes = shape(value)
@@ -46,23 +53,20 @@ def floating(values: list[Any]) -> bool:
 
 def convolution(inputs: list[Any], outputs: list[Any]) -> Sizes:
     """(B, C_in, *) with weights (C_out, C_in / groups, *k), or transposed (C_in, C_out / groups, *k)."""
-    image, weight, bias = (shape(value) for value in inputs[:3])
-    found = shape(outputs[0])
-    assert image is not None and weight is not None and found is not None
+    image, weight, found = known(inputs[0]), known(inputs[1]), known(outputs[0])
     kernel = image[0] * math.prod(weight)
     transposed = inputs[6].toIValue()
     return {
         "products": kernel * math.prod((image if transposed else found)[2:]),
         "products_at_output": kernel * math.prod(found[2:]),
-        "bias": 0 if bias is None else math.prod(found),
+        "bias": 0 if shape(inputs[2]) is None else math.prod(found),
         "input": math.prod(image), "output": math.prod(found),
     }
 
 
 def linear(inputs: list[Any], outputs: list[Any]) -> Sizes:
     """(*, in) with weights (out, in)."""
-    x, weight = (shape(value) for value in inputs[:2])
-    assert x is not None and weight is not None
+    x, weight = known(inputs[0]), known(inputs[1])
     products = math.prod(x) * weight[0]
     return {"products": products, "products_at_output": products, "output": elements(outputs[0]),
             "bias": elements(outputs[0]) if len(inputs) > 2 and shape(inputs[2]) is not None else 0,
@@ -72,8 +76,7 @@ def linear(inputs: list[Any], outputs: list[Any]) -> Sizes:
 def product(first: int = 0, bias: bool = False) -> Measure:
     """Matrix products of inputs `first` and `first` + 1, batched and broadcast as their output is."""
     def measure(inputs: list[Any], outputs: list[Any]) -> Sizes:
-        x = shape(inputs[first])
-        assert x is not None
+        x = known(inputs[first])
         output = elements(outputs[0])
         return {"products": output * x[-1], "output": output, "input": math.prod(x), "bias": output if bias else 0}
     return measure
@@ -88,8 +91,7 @@ def einsum(inputs: list[Any], outputs: list[Any]) -> Sizes:
 
 def attention(inputs: list[Any], outputs: list[Any]) -> Sizes:
     """Queries (*, N, d), keys (*, M, d), values (*, M, e): q k^T and the weighted sum of v."""
-    query, key, value = (shape(given) for given in inputs[:3])
-    assert query is not None and key is not None and value is not None
+    query, key, value = (known(given) for given in inputs[:3])
     logits = math.prod(query[:-1]) * key[-2]
     masked = len(inputs) > 3 and shape(inputs[3]) is not None
     return {"products": logits * (query[-1] + value[-1]), "logits": logits, "bias": logits if masked else 0,
@@ -98,16 +100,14 @@ def attention(inputs: list[Any], outputs: list[Any]) -> Sizes:
 
 def distances(inputs: list[Any], outputs: list[Any]) -> Sizes:
     """cdist of (*, N, C) and (*, M, C): N M C multiply-adds, of differences or of the product at its heart."""
-    x = shape(inputs[0])
-    assert x is not None
+    x = known(inputs[0])
     output = elements(outputs[0])
     return {"products": output * x[-1], "output": output, "input": math.prod(x)}
 
 
 def bag(inputs: list[Any], outputs: list[Any]) -> Sizes:
     """embedding_bag: rows taken from a table (R, C), each times its weight and added: one multiply-add a channel."""
-    table, rows = (shape(value) for value in inputs[:2])
-    assert table is not None and rows is not None
+    table, rows = known(inputs[0]), known(inputs[1])
     taken = math.prod(rows)
     return {"products": taken * table[-1], "rows": taken, "output": elements(outputs[0])}
 
