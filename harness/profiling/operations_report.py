@@ -30,7 +30,7 @@ def measure(subjects: list[Subject], settings: Settings, tell: Callable[[str], N
     torch.set_num_threads(settings.threads)
     networks = [_network(subject, settings, tell) for subject in subjects]
     return {
-        "schema": SCHEMA, "created": now(), "what": "operations",
+        "schema": SCHEMA, "created": now(), "kind": "operations",
         "settings": {"device": settings.device, "threads": settings.threads, "batch": 1, "precision": "fp32",
                      "mode": "plain", "images": str(settings.images or "drawn people"), "calls": settings.rounds},
         "machine": machine(), "code": provenance(),

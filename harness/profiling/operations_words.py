@@ -33,11 +33,11 @@ def title(network: dict[str, Any]) -> str:
 
 
 def giga(value: float, divisor: float = 1e9) -> str:
-    """In thousand millions, three significant digits or two behind the point, whichever is more."""
+    """In thousand millions, three digits behind the point below 1, two above."""
     found = value / divisor
-    if found == 0:
-        return "0"
-    return f"{found:.2f}" if found >= 1 else f"{found:.3g}" if found >= 1e-3 else "<0.001"
+    if 0 < found < 0.0005:
+        return "<0.001"
+    return f"{found:.2f}" if found >= 1 else f"{found:.3f}" if found else "0"
 
 
 def rate(macs: float, ms: float | None) -> float | None:
@@ -103,10 +103,10 @@ def lines(network: dict[str, Any]) -> Iterator[str]:
            f"data count as nothing); not counted: {missing or 'none'}.")
     yield from cross_check_lines(network["cross_check"])
     time = network["time"]
-    yield (f"Times: medians of {time['calls']} calls. Hooks around every module add "
-           f"{significant(max(time['with_hooks_ms'] - time['ms'], 0.0))} ms to {significant(time['ms'])}; the modules "
-           f"without modules in them take {100 * time['in_leaves']:.0f} %, the rest is in operators that their parents "
-           "call themselves, and in the hooks. '-': never called by itself, its parent uses its weights.")
+    yield (f"Times: medians of {time['calls']} calls. The hooks around every module cost time: with them a call takes "
+           f"{significant(time['with_hooks_ms'])} ms, without them {significant(time['ms'])}, in turn. The modules "
+           f"without modules in them take {100 * time['in_leaves']:.0f} % of the former; the rest is in operators that "
+           "their parents call themselves, and in the hooks. '-': never called itself; its parent uses its weights.")
 
 
 def cross_check_lines(found: dict[str, Any]) -> Iterator[str]:
@@ -120,8 +120,7 @@ def cross_check_lines(found: dict[str, Any]) -> Iterator[str]:
             return
     for group in found["groups"]:
         for part in group["parts"]:
-            yield (f"  {giga(part['macs'])} GMAC of it: {part['operator']} ({part['calls']} calls), which {part['why']}."
-                   .replace("which no operator", "no operator"))
+            yield f"  {giga(part['macs'])} GMAC of it: {part['operator']} ({part['calls']} calls): {part['why']}."
     yield f"  Not explained: {share(abs(found['unexplained']), found['ours'])}."
 
 
