@@ -45,14 +45,15 @@ def _network(subject: Subject, settings: Settings, tell: Callable[[str], None]) 
     title = f"{subject.model} {height}x{width}"
     tell(f"counting {title}")
     model = initial_model(subject.model)
+    runner = Runner(subject, pictures.crops(settings.images, 1, height, width), settings.device)
     try:
-        found = count(model, width, height)
-        second = cross_check(model, width, height, found)
-    except ValueError as error:  # such as a network that refuses the input's size
+        runner.output()
+    except ValueError as error:  # a network that refuses the input's size; traced, it would not say so
         raise UserError(f"{title}: {error}") from error
+    found = count(model, width, height)
+    second = cross_check(model, width, height, found)
     tell(f"timing {title}")
-    times = module_times(Runner(subject, pictures.crops(settings.images, 1, height, width), settings.device),
-                         settings.rounds)
+    times = module_times(runner, settings.rounds)
     return {
         "model": subject.model, "input": [height, width], "keypoints": load_layout(LAYOUT).size,
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -103,8 +103,8 @@ def lines(network: dict[str, Any]) -> Iterator[str]:
            f"data count as nothing); not counted: {missing or 'none'}.")
     yield from cross_check_lines(network["cross_check"])
     time = network["time"]
-    yield (f"Times: medians of {time['calls']} calls. The hooks around every module cost time: with them a call takes "
-           f"{significant(time['with_hooks_ms'])} ms, without them {significant(time['ms'])}, in turn. The modules "
+    yield (f"Times: medians of {time['calls']} calls, with hooks around every module, which add time: a call takes "
+           f"{significant(time['with_hooks_ms'])} ms with them and {significant(time['ms'])} without, in turn. Modules "
            f"without modules in them take {100 * time['in_leaves']:.0f} % of the former; the rest is in operators that "
            "their parents call themselves, and in the hooks. '-': never called itself; its parent uses its weights.")
 
