@@ -103,6 +103,8 @@ def test_words(record):
     assert "not counted: none" in lines
     assert "matmul (3 calls): runs inside of tcformer.dpc_knn (3 calls)" in lines
     assert "Not explained: 0.0 %" in lines
+    assert "hooks around every module, which add time" in lines
+    assert "of it:" not in "\n".join(words.lines(record["networks"][1]))  # torch and this count agree on HRNet
 
 
 @pytest.mark.parametrize(("value", "text"), [(0, "0"), (4e5, "<0.001"), (1.4e6, "0.001"), (0.25e9, "0.250"),
@@ -120,6 +122,32 @@ def test_hooks_time_nested_and_repeated_calls_and_go_away():
     assert set(found) == {"", "0", "1"}  # a module of two names is timed under the first, both calls together
     assert found[""] >= found["0"] + found["1"] > 0
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+class Event:
+    """A CUDA event whose time is known only after a synchronisation."""
+
+    now, known = 0.0, False
+
+    def __init__(self, enable_timing):
+        assert enable_timing
+
+    def record(self):
+        Event.now += 2.0
+        self.at, Event.known = Event.now, False
+
+    def elapsed_time(self, end):
+        assert Event.known
+        return end.at - self.at
+
+
+def test_hooks_on_cuda_read_their_events_after_one_synchronisation(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: setattr(Event, "known", True))
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    with Hooks(model, "cuda") as hooks:
+        model(torch.ones(1, 4))
+        assert hooks.take() == {"0": 2.0, "1": 2.0, "": 10.0}
 
 
 def test_a_container_has_the_time_of_what_is_in_it():
