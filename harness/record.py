@@ -22,7 +22,7 @@ from harness.files import write_json
 from harness.plan import Job
 
 SCHEMA = 1
-CODE = ("data", "training", "inference", "scoring", "profiling/operations.py", "profiling/throughput.py", "job.py",
+CODE = ("data", "training", "inference", "scoring", "profiling/operations", "profiling/throughput.py", "job.py",
         "protocol.py", "layout.py", "weights.py")
 """The parts of this package that a row's numbers depend on."""
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "opencv-python-headless", "fvcore")

@@ -44,6 +44,11 @@ def command(
     changes: list[str] = typer.Option([], "--set", help="end to end: section.name=value of the protocol"),
     figure: str | None = typer.Option(None, help="draw throughput against batch size, end to end the shares, into this "
                                                  ".png, .svg or .pdf file"),
+    operations: bool = typer.Option(False, "--operations", help="multiply-adds and FLOPs by operator and module, in "
+                                                                "every convention; alone, with --page: published "
+                                                                "figures and the conventions that give them"),
+    depth: int = typer.Option(2, help="operations: levels of modules to print", min=0),
+    html: str | None = typer.Option(None, help="operations: write a page with the tree of modules into this file"),
 ) -> None:
     """Time and memory of networks on this machine, side by side: every row is timed in turn, round by round."""
     if end_to_end is not None:
@@ -51,12 +56,19 @@ def command(
 
         whole.command(context)
         return
+    if operations:
+        from harness.cli import operations as counted
+
+        counted.command(context)
+        return
     from pathlib import Path
 
     from harness.cli import profiled
     from harness.errors import UserError
     from harness.profiling.request import Request, make, make_fit
 
+    if html is not None:
+        raise UserError("--html is for --operations")
     if boxes or weights or changes:
         raise UserError("--boxes, --weights and --set are for --end-to-end")
     if figure and (models is None or fit):

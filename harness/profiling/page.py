@@ -32,7 +32,7 @@ def _head(suite: Suite, facts: dict[str, Fact]) -> Iterator[str]:
     yield f"Written by `{command(suite)}`, which measures what the machine can;"
     yield "the records of all machines are in `results/speed/`. Rows of one table were timed in turn, round by"
     yield "round, each in a process of its own. Ratios to the first row, above 1 where slower, are medians of"
-    yield "per-round ratios, with quartiles."
+    yield "per-round ratios, with quartiles. What a network computes: [operations.md](operations.md)."
     yield ""
     yield f"Published milliseconds: {first.source.citation} at {first.source.revision}. {first.conditions}"
 

@@ -39,7 +39,7 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
     annotations = next(own_results.glob("data/synthetic-*/annotations/coco_wholebody_val_v1.0.json"))
     values = {"FILE": str(weights), "FILE.pth": str(weights), "NAME": "table_s2", "DIR": str(pictures),
               "ANNOTATIONS": str(annotations), "PREDICTIONS": str(row), "ROW": str(row),
-              "errors.png": str(tmp_path / "errors.png")}
+              "errors.png": str(tmp_path / "errors.png"), "operations.html": str(tmp_path / "operations.html")}
     if words[0] == "run":
         if "lsp" in words:
             values["DIR"] = str(request.getfixturevalue("shared") / "data" / "lspet-mini")
