@@ -32,7 +32,7 @@ def measure(subjects: list[Subject], settings: Settings, tell: Callable[[str], N
     return {
         "schema": SCHEMA, "created": now(), "kind": "operations",
         "settings": {"device": settings.device, "threads": settings.threads, "batch": 1, "precision": "fp32",
-                     "mode": "plain", "images": str(settings.images or "drawn people"), "calls": settings.rounds},
+                     "mode": "eager", "images": str(settings.images or "drawn people"), "calls": settings.rounds},
         "machine": machine(), "code": provenance(),
         "conventions": [{"name": c.name, "title": c.title, "unit": c.unit, "divisor": c.divisor, "text": c.text}
                         for c in CONVENTIONS.values()],
@@ -45,9 +45,9 @@ def _network(subject: Subject, settings: Settings, tell: Callable[[str], None]) 
     title = f"{subject.model} {height}x{width}"
     tell(f"counting {title}")
     model = initial_model(subject.model)
-    runner = Runner(subject, pictures.crops(settings.images, 1, height, width), settings.device)
+    crops = pictures.crops(settings.images, 1, height, width)
     try:
-        runner.output()
+        runner = Runner(subject, crops, settings.device)  # calls the network once
     except ValueError as error:  # a network that refuses the input's size; traced, it would not say so
         raise UserError(f"{title}: {error}") from error
     found = count(model, width, height)
