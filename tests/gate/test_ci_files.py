@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,16 @@ def test_gitlab_warns_where_nobody_can_tell_and_fails_where_it_is_worse(snippets
     assert job["artifacts"]["when"] == "always"
     assert job["variables"]["XDG_CACHE_HOME"] == "$CI_PROJECT_DIR/.cache"
     assert job["cache"]["paths"] == [".cache/wholebody-harness"]
+
+
+# ---- this project's own workflow
+
+def test_benchmarks_are_a_job_of_their_own_held_against_the_commit_before():
+    jobs = yaml.load((ROOT / ".github" / "workflows" / "ci.yml").read_text(), yaml.BaseLoader)["jobs"]
+    assert int(jobs["benchmarks"]["steps"][0]["with"]["fetch-depth"]) >= 2
+    (command,) = (step["run"] for step in jobs["benchmarks"]["steps"] if "tox -e" in step.get("run", ""))
+    environment = re.search(r"tox -e (\S+)", command)[1]
+    settings = ConfigParser(interpolation=None)
+    settings.read(ROOT / "tox.ini")
+    assert settings[f"testenv:{environment}"]["commands"].startswith("harness gate ")
+    assert "tox" in [step.get("run") for step in jobs["tests"]["steps"]]
