@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from harness.cli.profiled import tell
+from harness.cli.profiled import check_taken, deliver, tell
 from harness.profiling.subjects import Settings, Subject
 
 TAKEN = ("models", "inputs", "device", "threads", "images", "rounds", "json_output", "out", "operations", "depth",
@@ -24,17 +23,13 @@ def command(context: typer.Context) -> None:
     from harness.profiling.request import Request, make
 
     values = context.params
-    given = [parameter for parameter in context.command.params
-             if context.get_parameter_source(str(parameter.name)).name != "DEFAULT"]  # type: ignore[union-attr]
-    for parameter in given:
-        if parameter.name not in TAKEN:
-            raise UserError(f"{parameter.opts[0]}: --operations does not take it")
+    given = check_taken(context, TAKEN, "--operations")
     if (values["models"] is None) == (values["page"] is None):
         raise UserError("--operations: name networks (`harness list models`), or a --page of published figures")
     if values["page"] is not None:
         write_page(Path(values["page"]))
         return
-    calls = values["rounds"] if any(parameter.name == "rounds" for parameter in given) else CALLS
+    calls = values["rounds"] if "rounds" in given else CALLS
     settings, subjects = make(Request(
         models=values["models"], inputs=values["inputs"], mode="eager", device=values["device"],
         threads=values["threads"], images=values["images"], rounds=calls))
@@ -44,20 +39,13 @@ def command(context: typer.Context) -> None:
 def run(subjects: list[Subject], settings: Settings, json_output: bool, out: str | None, html: str | None,
         depth: int) -> None:
     """Measure, show, and write record and page where asked for."""
-    from harness.files import write_json, write_text
+    from harness.files import write_text
     from harness.profiling.operations_page import page
     from harness.profiling.operations_report import measure
 
     record = measure(subjects, settings, tell)
-    tell("")
-    if out is not None:
-        write_json(Path(out), record)
-    if html is not None:
-        write_text(Path(html), page(record))
-    if json_output:
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
-    else:
-        show(record, depth)
+    deliver(record, lambda record: show(record, depth), json_output, Path(out) if out else None,
+            Path(html) if html else None, lambda path: write_text(path, page(record)))
 
 
 def show(record: dict[str, Any], depth: int) -> None:

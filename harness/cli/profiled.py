@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,46 @@ from harness.profiling.subjects import Settings, Subject
 def run(subjects: list[Subject], settings: Settings, json_output: bool, out: Path | None,
         figure: Path | None = None) -> None:
     """Measure, show, and write record and figure where asked for."""
-    from harness.files import write_json
     from harness.profiling.figures import check_format
 
     if figure is not None:
         check_format(figure)
     from harness.profiling.session import measure
 
-    record = measure(subjects, settings, tell)
-    if out is not None:
-        write_json(out, record)
-    if figure is not None:
+    def draw(path: Path) -> None:
         from harness.profiling.throughput_figure import write_figure
 
-        write_figure(figure, record)
+        write_figure(path, record)
+
+    record = measure(subjects, settings, tell)
+    deliver(record, show, json_output, out, figure, draw)
+    end(record)
+
+
+def deliver(record: dict[str, Any], show: Callable[[dict[str, Any]], None], json_output: bool, out: Path | None,
+            other: Path | None = None, write: Callable[[Path], None] = lambda path: None) -> None:
+    """Show a record, then write it and what else was asked for: a file that cannot be written costs nothing shown."""
+    from harness.files import write_json
+
+    tell("")
     if json_output:
         typer.echo(json.dumps(record, indent=2, allow_nan=False))
     else:
         show(record)
-    end(record)
+    if out is not None:
+        write_json(out, record)
+    if other is not None:
+        write(other)
+
+
+def check_taken(context: typer.Context, taken: Collection[str], switch: str) -> set[str]:
+    """The parameters of `harness profile` that were given. Raises UserError for one that does not go with `switch`."""
+    given = [parameter for parameter in context.command.params
+             if context.get_parameter_source(str(parameter.name)).name != "DEFAULT"]  # type: ignore[union-attr]
+    for parameter in given:
+        if parameter.name not in taken:
+            raise UserError(f"{parameter.opts[0]}: {switch} does not take it")
+    return {str(parameter.name) for parameter in given}
 
 
 def end(record: dict[str, Any]) -> None:
@@ -51,19 +72,16 @@ def end(record: dict[str, Any]) -> None:
 def run_fit(settings: Settings, subjects: list[Subject], limit: int | None, json_output: bool,
             out: Path | None) -> None:
     """Search for the largest batches, show them, and write the record where asked for."""
-    from harness.files import write_json
     from harness.profiling.fit import measure
     from harness.profiling.fit_words import HEADINGS, NUMBERS, lines, table
 
-    record = measure(subjects, settings, limit, tell)
-    if out is not None:
-        write_json(out, record)
-    if json_output:
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
-    else:
+    def show_fit(record: dict[str, Any]) -> None:
         _print(HEADINGS, table(record), NUMBERS)
         for line in lines(record):
             typer.echo(line)
+
+    record = measure(subjects, settings, limit, tell)
+    deliver(record, show_fit, json_output, out)
     end(record)
 
 

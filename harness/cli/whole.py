@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from harness.cli.profiled import tell
+from harness.cli.profiled import check_taken, deliver, tell
 
 TAKEN = ("models", "inputs", "batch", "precision", "device", "threads", "rounds", "json_output", "out", "end_to_end",
          "boxes", "weights", "changes", "figure")
@@ -21,14 +20,9 @@ def command(context: typer.Context) -> None:
     from harness.profiling.end_to_end_request import make
 
     values = context.params
-    given = [parameter for parameter in context.command.params
-             if context.get_parameter_source(str(parameter.name)).name != "DEFAULT"]  # type: ignore[union-attr]
-    for parameter in given:
-        if parameter.name not in TAKEN:
-            raise UserError(f"{parameter.opts[0]}: --end-to-end does not take it")
+    names = check_taken(context, TAKEN, "--end-to-end")
     if values["models"] is None:
         raise UserError("--end-to-end: name a network (`harness list models`)")
-    names = {parameter.name for parameter in given}
     asked = make(values["models"], values["end_to_end"], values["device"], values["threads"],
                  values["inputs"] if "inputs" in names else None, values["batch"], values["precision"], values["boxes"],
                  values["weights"], values["changes"], values["rounds"] if "rounds" in names else None)
@@ -38,7 +32,6 @@ def command(context: typer.Context) -> None:
 
 def run(asked: Any, json_output: bool, out: Path | None, figure: Path | None) -> None:
     """Measure, show, and write record and figure where asked for."""
-    from harness.files import write_json
     from harness.profiling.end_to_end_figure import write_figure
     from harness.profiling.figures import check_format
 
@@ -47,14 +40,7 @@ def run(asked: Any, json_output: bool, out: Path | None, figure: Path | None) ->
     from harness.profiling.end_to_end import measure
 
     record = measure(asked, tell)
-    if out is not None:
-        write_json(out, record)
-    if figure is not None:
-        write_figure(figure, record)
-    if json_output:
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
-    else:
-        show(record)
+    deliver(record, show, json_output, out, figure, lambda path: write_figure(path, record))
 
 
 def show(record: dict[str, Any]) -> None:
@@ -62,7 +48,6 @@ def show(record: dict[str, Any]) -> None:
     from harness.profiling.end_to_end_words import HEADINGS, NUMBERS, lines, table, title
     from harness.report.plain import plain_table, print_whole
 
-    tell("")
     typer.echo(title(record["end_to_end"]))
     block = plain_table()
     for heading in HEADINGS:
