@@ -6,13 +6,14 @@ few. As there, products are made picture by picture, so that a picture's numbers
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tcformer.kernels import plain
-from tcformer.kernels.tiled import TILE, smallest
+from tcformer.kernels.tiled import TILE
 
-MOST = 256
+MOST = 448
 """Tokens of a picture up to which this is quicker than `tiled` (measured on two cores of an AMD EPYC)."""
 
 
@@ -23,10 +24,20 @@ def dpc_knn(x: Tensor, clusters: int, k: int, added: Tensor | None = None) -> tu
     found = []
     for first in range(0, len(x), group):
         distance = squared_distances(x[first : first + group])
-        near = smallest(distance.flatten(0, 1).clone(), min(k, tokens))[0].mean(dim=1).view(-1, tokens)
+        near = smallest(distance.flatten(0, 1), min(k, tokens)).mean(dim=1).view(-1, tokens)
         score = plain.scores(distance, near, None, None if added is None else added[first : first + group])
         found.append(plain.assign(distance, score, clusters))
     return torch.cat([label for label, _ in found]), torch.cat([centre for _, centre in found])
+
+
+def smallest(values: Tensor, count: int) -> Tensor:
+    """The `count` smallest numbers of each row, ascending, so that equal rows add up alike: (R, N) to (R, count).
+
+    NumPy partitions with vector instructions: 1,536 rows of 192 took a quarter of the time of rounds of min, a sixth of
+    that of topk.
+    """
+    found = np.partition(values.numpy(), count - 1, axis=1)[:, :count]
+    return torch.from_numpy(np.sort(found, axis=1))
 
 
 def squared_distances(x: Tensor) -> Tensor:
