@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def run_job(job: ArchitectureJob, folder: RowFolder, results: Path, tell: Callable[..., None],
             train_only: bool = False) -> dict[str, Any]:
     """Measure a row and return its record (without schema). Raises UserError where a network cannot be built."""
+    from harness.profiling.throughput import peak_bytes
+
     start = time.monotonic()
     series: Series = load_attribute(job.series)
     spec = model_spec(job.model)
@@ -43,6 +45,7 @@ def run_job(job: ArchitectureJob, folder: RowFolder, results: Path, tell: Callab
                          "networks": networks, "trials": trials},
         "code": {"hash": code_hash(spec.package, job.kind), "training_hash": None, **provenance()},
         "machine": machine(), "times": {"measure_s": round(time.monotonic() - start, 3)},
+        "memory": {"peak_bytes": peak_bytes(job.device)},
     }
 
 

@@ -147,6 +147,17 @@ def test_report_in_every_format(results, name, word):
     assert ("written:" in done.stdout) == (name == "text")
 
 
+def test_nothing_to_explain_and_nothing_for_a_gate(results, small_record, tmp_path):
+    """Records of other kinds lie in the same results folder: who reads scores passes them over or says so."""
+    from harness.files import write_json
+    from harness.gate.reading import read_file
+
+    row = next(results.glob("table_s1/architecture/light-*"))
+    assert_user_error(harness("explain", row, "seed_s2_tcformer_large"), "built and measured, not scored")
+    write_json(tmp_path / "record.json", {"schema": 1, **small_record})
+    assert read_file(tmp_path / "record.json") is None
+
+
 def test_a_failure_is_recorded_and_shown(small_job, tmp_path):
     from dataclasses import replace
 
