@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError, unknown
+from harness.kinds import kind_of
 from harness.plan import SYNTHETIC
 from harness.protocol import make_protocol, merge
 from harness.registry import build_model, model_spec, names, spec_data
@@ -118,14 +119,22 @@ def check_dataset(name: str, data_root: str | None, results: Path) -> Iterator[F
 
 
 def check_table(name: str) -> Iterator[Finding]:
-    """Rows have unique ids, known models, valid protocols, and published numbers that exist."""
-    from harness.published import load_published
-
+    """Rows have unique ids, and keep what their kind asks for."""
     table: dict[str, Any] = spec_data("tables", name)
-    for key in ("title", "dataset", "rows", "parts"):
+    kind = kind_of(table)
+    for key in ("title", "rows"):
         yield key in table, f"has '{key}'"
     ids = [row["id"] for row in table["rows"]]
     yield len(set(ids)) == len(ids), f"{len(ids)} rows with unique ids"
+    yield from kind.load("check")(table)
+
+
+def check_systems(table: dict[str, Any]) -> Iterator[Finding]:
+    """Known models, valid protocols, and published numbers that exist."""
+    from harness.published import load_published
+
+    for key in ("dataset", "parts"):
+        yield key in table, f"has '{key}'"
     yield table["dataset"] in names("datasets"), f"data set {table['dataset']} is known"
     published = load_published()
     for row in table["rows"]:

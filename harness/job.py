@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import cuda_device_count, machine
+from harness.kinds import kind_of
 from harness.layout import load_layout
 from harness.plan import Job
 from harness.protocol import make_protocol
 from harness.record import RowFolder, code_hash, now, provenance, training_path, write_failure, write_record
 from harness.registry import build_model, model_spec
 from harness.statistics import LEVEL
+from harness.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -253,8 +255,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     weights_file = Path(job.weights) if job.weights else training_folder(results, job).final
     missing = job.evaluate.spec.missing_parts
     return {
-        "key": job.key, "table": job.table, "profile": job.profile, "row": job.row, "title": job.title,
-        "status": job.status, "created": now(),
+        "kind": job.kind, "key": job.key, "table": job.table, "profile": job.profile, "row": job.row,
+        "title": job.title, "status": job.status, "created": now(),
         "model": {"name": job.model, "title": spec.title, "args": job.model_args, **cost},
         "protocol": job.protocol, "seed": job.seed, "device": job.device, "hashes": job.hashes,
         "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
@@ -349,13 +351,15 @@ def end_with_parent() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job of a folder: 0 and a record, or 1 and a failure with its reason."""
+    """Run the job of a folder, of whatever kind: 0 and a record, or 1 and a failure with its reason."""
     folder, results = RowFolder(Path(arguments[0])), Path(arguments[1])
     train_only = "--train-only" in arguments
     end_with_parent()
-    job = Job.from_json(read_json(folder.job))
+    data = read_json(folder.job)
+    kind = kind_of(data, str(folder.job))
+    job: Task = kind.load("job").from_json(data)
     try:
-        record = run_job(job, folder, results, teller(), train_only)
+        record = kind.load("run")(job, folder, results, teller(), train_only)
         if not train_only:
             write_record(folder, record)
     except UserError as error:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.data.sets import DataRef, DatasetSpec, dataset_spec, has_split, parse_split
 from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
 from harness.hardware import resolve_device
+from harness.kinds import SYSTEMS, kind_of, profile_of
 from harness.protocol import PROTOCOL_VERSION, make_protocol, merge, parse_setting
 from harness.registry import OPENMMLAB, model_spec, spec_data
+from harness.task import Task
 
 SYNTHETIC = "synthetic"
 
@@ -20,7 +23,8 @@ SYNTHETIC = "synthetic"
 class Options:
     """What `harness run` was asked for; paths as given."""
 
-    profile: str = "demo"
+    profile: str | None = None
+    """None for the one that tables of the kind have by default."""
     data: str | None = None
     data_root: str | None = None
     rows: tuple[str, ...] = ()
@@ -37,45 +41,35 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One row to run, complete: a fresh process needs nothing else."""
+class Job(Task):
+    """One system to train, predict and score."""
 
-    table: str
-    profile: str
-    row: str
-    title: str
-    status: str
-    """What a success counts as: measured, or stand-in where model, data or schedule are not the table's own."""
-    model: str
     model_args: dict[str, Any]
     layout: str
     protocol: dict[str, Any]
     train: DataRef | None
     evaluate: DataRef
     seed: int
-    device: str
     weights: str | None
     init: str | None
-    notes: tuple[str, ...]
-    hashes: dict[str, Any]
-    """Fingerprints and hashes that entered the keys."""
-    key: str
-    train_key: str | None
-    """Content of the training alone: rows that differ only in what they are evaluated on share it."""
-    expected: dict[str, Any]
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON-able data."""
-        return asdict(self)
+    @property
+    def work(self) -> str:
+        """What it is trained and evaluated on."""
+        train = "weights given" if self.weights else f"train on {self.train.title if self.train else '-'}"
+        return f"{train}, evaluate on {self.evaluate.title}"
+
+    @property
+    def evaluated_on(self) -> dict[str, Any]:
+        """The evaluation's data set, split and range."""
+        data = self.evaluate
+        return {"dataset": data.dataset, "split": data.split, "range": [data.first, data.last]}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Job:
+    def from_json(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        data = dict(data)
-        data["train"] = DataRef(**data["train"]) if data["train"] else None
-        data["evaluate"] = DataRef(**data["evaluate"])
-        data["notes"] = tuple(data["notes"])
-        return cls(**data)
+        train = DataRef(**data["train"]) if data["train"] else None
+        return super().from_json({**data, "train": train, "evaluate": DataRef(**data["evaluate"])})
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ class Plan:
     table: dict[str, Any]
     profile: dict[str, Any]
     rows: tuple[dict[str, Any], ...]
-    jobs: dict[str, Job]
+    jobs: Mapping[str, Task]
     results: Path
 
 
@@ -105,15 +99,16 @@ def parse_assignments(texts: list[str], flag: str) -> dict[str, str]:
 def make_plan(table_name: str, options: Options) -> Plan:
     """Plan a table. Raises UserError for anything that names something that is not there."""
     table = spec_data("tables", table_name)
-    profile = spec_data("profiles", options.profile)
+    kind, profile = kind_of(table), profile_of(table, options.profile)
     rows = [*table["rows"]]
     ids = [row["id"] for row in rows]
     chosen = options.rows or tuple(ids)
     for name in chosen:
-        if name.startswith(OPENMMLAB):
+        if name.startswith(OPENMMLAB) and kind.name == SYSTEMS:
             rows.append(_openmmlab_row(name))
         elif name not in ids:
-            raise unknown("row", name, ids, f"of {table_name}, or {OPENMMLAB}<config name>")
+            more = f", or {OPENMMLAB}<config name>" if kind.name == SYSTEMS else ""
+            raise unknown("row", name, ids, f"of {table_name}{more}")
     for flag, pairs in (("--weights", options.weights), ("--init", options.init)):
         for name in pairs:
             if name not in chosen:
@@ -121,13 +116,14 @@ def make_plan(table_name: str, options: Options) -> Plan:
     rows = [row for row in rows if row["id"] in chosen]
     results = Path(options.results)
     device = resolve_device(options.device)
-    jobs = {}
+    plan_row = kind.load("plan")
+    jobs: dict[str, Task] = {}
     for row in rows:
         runnable = "model" in row or profile["name"] in row.get("stand_ins", {})
         if not runnable and row["id"] in {**options.weights, **options.init}:
             raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
         if runnable:
-            jobs[row["id"]] = _job(table, profile, row, options, results, device)
+            jobs[row["id"]] = plan_row(table, profile, row, options, results, device)
     return Plan(table, profile, tuple(rows), jobs, results)
 
 
@@ -149,7 +145,8 @@ def _openmmlab_row(name: str) -> dict[str, Any]:
             "gaps": ["trained and tested under this project's protocol, with the network of mmpose's configuration"]}
 
 
-def _job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str) -> Job:
+def system_job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str) -> Job:
+    """The job of a row that trains, predicts and scores. Raises UserError for what is not there or does not fit."""
     stand_in = row.get("stand_ins", {}).get(profile["name"])
     model = stand_in["model"] if stand_in else row["model"]
     args = (stand_in if stand_in else row).get("model_args", {})
@@ -194,7 +191,7 @@ def _job(table: dict, profile: dict, row: dict, options: Options, results: Path,
     content = {**training, "row": row["id"], "protocol": counted, "evaluate": hashes["evaluate"],
                "weights": hashes["weights"]}
     return Job(
-        table=table["name"], profile=profile["name"], row=row["id"], title=row["title"],
+        kind=SYSTEMS, table=table["name"], profile=profile["name"], row=row["id"], title=row["title"],
         status="measured" if faithful else "stand-in", model=model, model_args=args, layout=layout,
         protocol=values, train=train, evaluate=evaluate, seed=options.seed, device=device,
         weights=weights, init=init, notes=tuple(notes), hashes=hashes, key=digest(content),

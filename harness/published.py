@@ -170,12 +170,12 @@ def _metrics(given: Any, place: str) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True)
 class Fact:
-    """A published figure that is no pose accuracy: size, speed or ImageNet accuracy."""
+    """A published figure that is no pose accuracy: size, speed, ImageNet accuracy or how a network is built."""
 
     id: str
     source: Source
     method: str
-    values: dict[str, float]
+    values: dict[str, float] = field(default_factory=dict)
     conditions: str | None = None
     """How it was counted or measured, in words; figures under other conditions cannot be compared."""
     input: tuple[int, int] | None = None
@@ -183,11 +183,15 @@ class Fact:
     counted: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, list[int]] = field(default_factory=dict)
+    """What is printed of each stage of a network, first stage first (`facts/architecture.yaml`)."""
+    verified: bool = True
+    """False for a number that was quoted, not read in its source: shown, but it decides nothing."""
     notes: tuple[str, ...] = ()
 
 
 def load_facts(name: str, folder: Path | None = None) -> list[Fact]:
-    """The facts of `results/published/facts/NAME.yaml`: classification or complexity. Raises UserError."""
+    """The facts of `results/published/facts/NAME.yaml`. Raises UserError for a file or a field that is not right."""
     folder = (folder or published_dir()) / "facts"
     path = folder / f"{name}.yaml"
     if not path.is_file():

@@ -19,12 +19,10 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.files import write_json
-from harness.plan import Job
+from harness.kinds import SYSTEMS, kind_of
+from harness.task import Task
 
 SCHEMA = 1
-CODE = ("data", "training", "inference", "scoring", "profiling/operations", "profiling/throughput.py", "job.py",
-        "protocol.py", "layout.py", "weights.py")
-"""The parts of this package that a row's numbers depend on."""
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "opencv-python-headless", "fvcore")
 
 
@@ -35,7 +33,7 @@ class RowFolder:
     path: Path
 
     @classmethod
-    def of(cls, results: Path, job: Job) -> RowFolder:
+    def of(cls, results: Path, job: Task) -> RowFolder:
         """The folder of a job's row."""
         return cls(results / job.table / job.profile / f"{_safe(job.row)}-{job.key[:12]}")
 
@@ -48,7 +46,7 @@ class RowFolder:
     lock = property(lambda self: self.path / ".lock")
 
 
-def training_path(results: Path, job: Job) -> Path:
+def training_path(results: Path, job: Task) -> Path:
     """Where a job's training is kept: named by its content, so rows that share a training share the folder."""
     assert job.train_key is not None
     return results / "trainings" / f"{_safe(job.model)}-{job.train_key[:12]}"
@@ -171,10 +169,10 @@ def now() -> str:
 
 
 @cache
-def code_hash(package: str) -> str:
-    """SHA-256 over the code that a row's numbers depend on: ours, and the package of its network."""
+def code_hash(package: str, kind: str = SYSTEMS) -> str:
+    """SHA-256 over the code that a row's numbers depend on: the kind's part of ours, and its network's package."""
     here = Path(__file__).parent
-    paths = [here / part for part in CODE]
+    paths = [here / part for part in kind_of({"kind": kind}).code]
     model = here.parent / package
     if model.is_dir():
         paths.append(model)
@@ -217,12 +215,11 @@ def write_record(folder: RowFolder, data: dict[str, Any]) -> None:
     folder.failure.unlink(missing_ok=True)
 
 
-def write_failure(folder: RowFolder, job: Job, error: str) -> None:
+def write_failure(folder: RowFolder, job: Task, error: str) -> None:
     """Write down that a row failed: shown in tables, tried again by the next run."""
     write_json(folder.failure, {
-        "schema": SCHEMA, "key": job.key, "table": job.table, "profile": job.profile, "row": job.row,
+        "schema": SCHEMA, "kind": job.kind, "key": job.key, "table": job.table, "profile": job.profile, "row": job.row,
         "title": job.title, "status": "failed", "error": error, "log": str(folder.log), "created": now(),
         "model": {"name": job.model}, "notes": list(job.notes), "hashes": job.hashes,
-        "data": {"eval": {"dataset": job.evaluate.dataset, "split": job.evaluate.split,
-                          "range": [job.evaluate.first, job.evaluate.last]}},
+        "data": {"eval": job.evaluated_on},
     })

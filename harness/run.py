@@ -16,9 +16,11 @@ from harness.allocator import kept
 from harness.errors import Interrupted, UserError
 from harness.files import locked, write_json
 from harness.job import PROGRESS
-from harness.plan import Job, Plan
+from harness.kinds import kind_of
+from harness.plan import Plan
 from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
 from harness.registry import model_spec
+from harness.task import Task
 
 Progress = Callable[[str, dict[str, Any]], None]
 
@@ -32,7 +34,7 @@ class State:
     detail: str = ""
 
 
-def state_of(results: Path, job: Job) -> State:
+def state_of(results: Path, job: Task) -> State:
     """Look for the record of a job's key."""
     folder = RowFolder.of(results, job)
     try:
@@ -53,7 +55,7 @@ def is_stale(record: dict[str, Any]) -> bool:
         package = model_spec(record["model"]["name"], record["model"].get("args")).package
     except UserError:  # the model's plug-in is gone: nothing to compare with
         return True
-    current = code_hash(package)
+    current = code_hash(package, kind_of(record).name)
     code = record.get("code", {})
     return code.get("hash") != current or code.get("training_hash") not in (None, current)
 
@@ -89,7 +91,7 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress) -> dict[s
     return outcome
 
 
-def run_row(results: Path, job: Job, again: bool, progress: Progress) -> str:
+def run_row(results: Path, job: Task, again: bool, progress: Progress) -> str:
     """Run one row in its own process; returns ran or failed."""
     folder = RowFolder.of(results, job)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,7 @@ def run_row(results: Path, job: Job, again: bool, progress: Progress) -> str:
         return "failed"
 
 
-def _forget(results: Path, job: Job, folder: RowFolder) -> None:
+def _forget(results: Path, job: Task, folder: RowFolder) -> None:
     """Set a row's record aside (never deleted) and forget its training, so that it runs again."""
     if folder.record.is_file():
         number = 1

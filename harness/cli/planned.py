@@ -6,8 +6,9 @@ from typing import Any
 
 import typer
 
-from harness.plan import Job, Plan
+from harness.plan import Plan
 from harness.run import state_of
+from harness.task import Task
 
 VERBS = {"new": "to run", "failed": "to run again", "damaged": "damaged"}
 """What a row's state means for the run; other states are their own word."""
@@ -18,7 +19,7 @@ def show(plan: Plan) -> None:
     profile = plan.profile
     typer.echo(f"{plan.table['title']}\nprofile {profile['name']}: {' '.join(profile['description'].split())}\n"
                f"results in {plan.results}/\n")
-    todo: list[Job] = []
+    todo: list[Task] = []
     for row in plan.rows:
         job = plan.jobs.get(row["id"])
         if job is None:
@@ -27,10 +28,9 @@ def show(plan: Plan) -> None:
         state = state_of(plan.results, job)
         if state.name not in ("done", "stale", "damaged"):
             todo.append(job)
-        train = "weights given" if job.weights else f"train on {job.train.title if job.train else '-'}"
         verb = VERBS.get(state.name, state.name)
-        typer.echo(f"  {row['id']:<18} {verb:<13} {job.status}: {job.model} on {job.device}, {train}, "
-                   f"evaluate on {job.evaluate.title}{_cost(job.expected)}; key {job.key[:12]}")
+        typer.echo(f"  {row['id']:<18} {verb:<13} {job.status}: {job.model} on {job.device}, {job.work}"
+                   f"{_cost(job.expected)}; key {job.key[:12]}")
         if state.name in ("failed", "damaged"):
             typer.echo(f"{'':<21}{state.detail}")
         for note in job.notes:

@@ -10,7 +10,8 @@ EXAMPLE = "harness run table_s2 --profile smoke --rows hrnet_w48,tcformer_large"
 
 def command(
     table: str = typer.Argument(help="a table's name; `harness list tables` shows them"),
-    profile: str = typer.Option("demo", help="what to run and at which size; `harness list profiles`"),
+    profile: str | None = typer.Option(None, help="what to run and at which size (most tables: demo); "
+                                                  "`harness list profiles`"),
     data: str | None = typer.Option(None, help="data set to train and evaluate on, instead of the profile's"),
     data_root: str | None = typer.Option(None, help="folder of that data set"),
     rows: str | None = typer.Option(None, help="only these rows, comma-separated; openmmlab:<config> adds one"),
@@ -48,7 +49,7 @@ def command(
 
     with RunDisplay(plan) as display:
         outcome = run_plan(plan, fresh, stale, display)
-    show_plan_report(plan, json_output)
+    show_plan_report(plan, "json" if json_output else "text")
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
     if bad:
         typer.echo(f"harness: error: {len(bad)} row(s) failed: {', '.join(bad)}", err=True)

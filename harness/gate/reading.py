@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.gate.contents import BENCHMARK, COMPARISON, FAILURE, PROFILE, RECORD, SUITE, json_files, kind_of
+from harness.kinds import SYSTEMS
 from harness.profiling.suite import SCHEMA as SUITE_SCHEMA
 from harness.record import SCHEMA as RECORD_SCHEMA
 from harness.record import parse_record
@@ -65,6 +66,8 @@ def parse_file(text: bytes, path: Path) -> File | None:
     _check_schema(path, kind, data)
     if kind in (RECORD, FAILURE):
         data = parse_record(text, path)
+        if data.get("kind", SYSTEMS) != SYSTEMS:  # networks that were built and measured: nothing that a gate compares
+            return None
         kind = FAILURE if data["status"] == "failed" else RECORD
     elif kind == SUITE:
         groups = data.get("groups")

@@ -18,6 +18,22 @@ ESCAPES = {
 """Characters with a meaning in LaTeX, and those beyond ASCII that this project writes."""
 
 
+DOCUMENT = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage[a4paper,landscape,margin=12mm]{geometry}
+\usepackage{booktabs}
+\begin{document}
+%s
+\end{document}
+"""
+"""A document that holds floats and lists as they are made here, and compiles as it stands."""
+
+
+def document(body: str) -> str:
+    """A whole document around the LaTeX of a report."""
+    return DOCUMENT % body.rstrip("\n")
+
+
 def escape(text: object) -> str:
     """Text that LaTeX sets as it is; a star is raised, as the marks of a table are."""
     return "".join(ESCAPES.get(character, character) for character in words.one_line(text, 4000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -26,13 +26,8 @@ SHORT_NOTES = ("failed", "stale", "empty", "data", "machine", "interval", "sprea
 """Kinds of notes that the screen shows without `verbose`."""
 
 
-def print_report(report: TableReport, console: Console, verbose: bool = False) -> None:
-    """Print a report; `verbose` adds other published sources and every note."""
-    console.print(render(report, console.width, verbose))
-
-
 def render(report: TableReport, width: int, verbose: bool = False) -> Group:
-    """The report for a terminal of `width` columns.
+    """The report for a terminal of `width` columns; `verbose` adds other published sources and every note.
 
     For five parts: from 118 columns on everything is in one table; below, size and speed go into a table of their own;
     below 100, parts other than the last lose their AR (the files have it).

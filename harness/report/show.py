@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,29 +9,30 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.errors import UserError
+from harness.errors import UserError, unknown
+from harness.kinds import kind_of, profile_of
 from harness.plan import Plan
-from harness.published import load_published
 from harness.record import DamagedRecord, RowFolder, all_records, newest, of_one_data_set, read_record
 from harness.registry import spec_data
-from harness.report.build import build_report, published_rows
-from harness.report.data import json_data
-from harness.report.model import CITED, FAILED, MISSING, RowResult, TableReport
+from harness.report.forms import FORMATS, SCREEN, SYSTEMS, Form
+from harness.report.model import CITED, FAILED, MISSING, RowResult
 from harness.report.noise import same_but_for_seed
-from harness.report.screen import print_report
 from harness.report.write import write_report
 from harness.run import is_stale
 from harness.scoring.resample import Samples, load_samples
 
 
-def show_report(table_name: str, profile_name: str, results: Path, json_output: bool) -> list[str]:
+def show_report(table_name: str, profile_name: str | None, results: Path, output: str = SCREEN) -> list[str]:
     """Show a table from the newest record of each row; returns a line for each record that cannot be read.
 
+    `output` is one of FORMATS; without a profile it is the one that tables of the kind have by default.
     All rows are of the images that the newest record of all was evaluated on. Rows that are not the table's own
     (mmpose configurations) follow those that are.
     """
-    table, profile = spec_data("tables", table_name), spec_data("profiles", profile_name)
-    everything, damaged = all_records(results, table_name, profile_name)
+    check_format(output)
+    table = spec_data("tables", table_name)
+    profile, form = profile_of(table, profile_name), kind_of(table).load("report")
+    everything, damaged = all_records(results, table_name, profile["name"])
     records, others = of_one_data_set(everything)
     found = newest(records)
     rows = list(table["rows"])
@@ -41,13 +41,14 @@ def show_report(table_name: str, profile_name: str, results: Path, json_output: 
     shown = []
     for row in rows:
         folder, record = found.get(row["id"], (None, None))
-        shown.append(row_result(row, profile, folder, record, records))
-    show(build_report(table, profile, shown, damaged, others), results, json_output)
+        shown.append(row_result(row, profile, folder, record, records, form))
+    show(form.build(table, profile, shown, damaged, others), results, output, form)
     return damaged
 
 
-def show_plan_report(plan: Plan, json_output: bool) -> None:
+def show_plan_report(plan: Plan, output: str = SCREEN) -> None:
     """Show the rows of a plan, each with the record of its own key."""
+    form = kind_of(plan.table).load("report")
     records = all_records(plan.results, str(plan.table["name"]), str(plan.profile["name"]))[0]
     shown, damaged = [], []
     for row in plan.rows:
@@ -59,37 +60,44 @@ def show_plan_report(plan: Plan, json_output: bool) -> None:
                 record = read_record(files.record) or read_record(files.failure)
             except DamagedRecord as error:
                 damaged.append(str(error))
-        shown.append(row_result(row, plan.profile, folder, record, records))
-    show(build_report(plan.table, plan.profile, shown, damaged), plan.results, json_output)
+        shown.append(row_result(row, plan.profile, folder, record, records, form))
+    show(form.build(plan.table, plan.profile, shown, damaged), plan.results, output, form)
 
 
-def show(report: TableReport, results: Path, json_output: bool) -> None:
-    """Print the table, or its JSON and nothing else; write its files beside the records where there are any.
+def check_format(output: str) -> None:
+    """Raises UserError for a format that there is not."""
+    if output not in FORMATS:
+        raise unknown("format", output, FORMATS)
+
+
+def show(report: Any, results: Path, output: str = SCREEN, form: Form = SYSTEMS) -> None:
+    """Print the table, or another form of it and nothing else; write its files beside the records if there are any.
 
     Records in a folder that cannot be written are shown all the same.
     """
-    if json_output:
-        json.dump(json_data(report), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
-        sys.stdout.write("\n")
+    if output == SCREEN:
+        console = Console(highlight=False)
+        console.print(form.screen(report, console.width))
     else:
-        print_report(report, Console(highlight=False))
+        sys.stdout.write(form.text(report, output))
     folder = results / report.name / str(report.profile["name"])
     if not folder.is_dir():
         return
     try:
-        said = "written: " + ", ".join(str(path) for path in write_report(report, folder).values())
+        said = "written: " + ", ".join(str(path) for path in write_report(report, folder, form).values())
     except UserError as error:
         said = f"not written to files: {error}"
-    Console(stderr=json_output, highlight=False).print(said, style="dim", soft_wrap=True, markup=False)
+    Console(stderr=output != SCREEN, highlight=False).print(said, style="dim", soft_wrap=True, markup=False)
 
 
 def row_result(row: Mapping[str, Any], profile: Mapping[str, Any], folder: Path | None,
-               record: Mapping[str, Any] | None, records: Sequence[tuple[Path, Mapping[str, Any]]] = ()) -> RowResult:
+               record: Mapping[str, Any] | None, records: Sequence[tuple[Path, Mapping[str, Any]]] = (),
+               form: Form = SYSTEMS) -> RowResult:
     """What a row shows: its record or failure; without one it is cited or not run yet.
 
     `records` are all of the table and profile: among them are the row's other training seeds.
     """
-    published = published_rows(row, load_published())
+    published = form.published(row)
     if record is None:
         runnable = "model" in row or profile["name"] in (row.get("stand_ins") or {})
         return RowResult(row, MISSING if runnable else CITED, published=published)

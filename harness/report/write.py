@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness.files import write_json, write_text
-from harness.report.data import csv_text, json_data
-from harness.report.latex import latex
-from harness.report.markdown import markdown
-from harness.report.model import TableReport
+from harness.report.forms import SYSTEMS, Form
 
 
-def write_report(report: TableReport, folder: Path) -> dict[str, Path]:
+def write_report(report: Any, folder: Path, form: Form = SYSTEMS) -> dict[str, Path]:
     """Write `NAME.md`, `.tex`, `.csv` and `.json` into a folder (made if need be); returns their paths by ending.
 
     Raises UserError where a file cannot be written.
     """
     paths = {ending: folder / f"{report.name}.{ending}" for ending in ("md", "tex", "csv", "json")}
-    write_text(paths["md"], markdown(report))
-    write_text(paths["tex"], latex(report))
-    write_text(paths["csv"], csv_text(report))
-    write_json(paths["json"], json_data(report))
+    write_text(paths["md"], form.markdown(report))
+    write_text(paths["tex"], form.latex(report))
+    write_text(paths["csv"], form.csv(report))
+    write_json(paths["json"], form.data(report))
     return paths

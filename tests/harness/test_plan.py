@@ -118,7 +118,8 @@ def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
     assert len(set(keys)) == 3
 
 
-def test_planning_imports_nothing_heavy(tmp_path):
+@pytest.mark.parametrize("table", ["table_s1", "table_s2"])
+def test_planning_imports_nothing_heavy(table, tmp_path):
     """The promise of half a second rests on what is imported; the time itself is not for a test."""
     import subprocess
     import sys
@@ -126,7 +127,7 @@ def test_planning_imports_nothing_heavy(tmp_path):
     from tests.helpers import ROOT
 
     code = ("import sys\nfrom harness.cli import app\n"
-            f"arguments = {['run', 'table_s2', '--dry-run', '--results', str(tmp_path)]!r}\n"
+            f"arguments = {['run', table, '--dry-run', '--results', str(tmp_path)]!r}\n"
             "try:\n    app(arguments)\nexcept SystemExit:\n    pass\n"
             "bad = {'torch', 'pandas', 'scipy', 'cv2', 'numpy', 'timm', 'matplotlib'} & set(sys.modules)\n"
             "sys.exit(f'imported {bad}' if bad else 0)")

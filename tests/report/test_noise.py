@@ -196,7 +196,7 @@ def test_the_report_finds_the_seeds_in_the_folder(tmp_path, make, table, capsys)
         record = with_seed(make.stand_in(row, "hrnet_small"), seed, 0.1 + 0.01 * seed,
                            f"2026-01-0{seed + 1}T00:00:00+00:00")
         write_json(tmp_path / "table_s2" / "demo" / f"hrnet_w48-{seed}" / "record.json", record)
-    show_report("table_s2", "demo", tmp_path, False)
+    show_report("table_s2", "demo", tmp_path)
     text = " ".join(capsys.readouterr().out.split())
     assert "mean, 3 seeds" in text
     assert "standard deviation of whole-body AP over training seeds: 0.0100 [0.0052, 0.0628] from 3 seeds" in text

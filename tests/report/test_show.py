@@ -14,7 +14,7 @@ def put(results, record, name, file="record.json"):
 
 
 def shown(results, capsys, json_output=True, damaged=()):
-    assert show_report("table_s2", "demo", results, json_output) == list(damaged)
+    assert show_report("table_s2", "demo", results, "json" if json_output else "text") == list(damaged)
     text = capsys.readouterr().out
     return json.loads(text) if json_output else text
 
@@ -75,7 +75,7 @@ def test_rows_that_are_not_the_tables_own_follow(tmp_path, capsys, make):
 def test_damaged_records_are_reported_and_the_rest_shown(tmp_path, capsys, make, table):
     folder = put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
     (folder / "record.json").write_text("{")
-    lines = show_report("table_s2", "demo", tmp_path, True)
+    lines = show_report("table_s2", "demo", tmp_path, "json")
     assert len(lines) == 1
     assert str(folder / "record.json") in lines[0]
     data = json.loads(capsys.readouterr().out)
@@ -98,7 +98,7 @@ def test_files_that_cannot_be_written_do_not_hide_the_table(tmp_path, capsys, ma
 
 def test_json_goes_alone_to_standard_output(tmp_path, capsys, make, table):
     put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), "hrnet_w48-a")
-    show_report("table_s2", "demo", tmp_path, True)
+    show_report("table_s2", "demo", tmp_path, "json")
     output = capsys.readouterr()
     assert json.loads(output.out)["table"] == "table_s2"
     assert "written:" in output.err

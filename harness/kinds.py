@@ -1,0 +1,62 @@
+"""What the rows of a table may be, from `specs/kinds.yaml`: how they are planned, run and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from harness.errors import UserError, unknown
+from harness.files import read_yaml, specs_dir
+from harness.registry import load_attribute, names, spec_data
+
+SYSTEMS = "systems"
+"""The kind of tables and profiles, and of records, that name none."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind; the fields are explained in `specs/kinds.yaml`."""
+
+    name: str
+    title: str
+    profile: str
+    plan: str
+    job: str
+    run: str
+    report: str
+    check: str
+    code: tuple[str, ...]
+
+    def load(self, field: str) -> Any:
+        """What one of plan, job, run, report and check names. Raises UserError where it cannot be loaded."""
+        return load_attribute(getattr(self, field))
+
+
+@cache
+def _kinds() -> dict[str, Kind]:
+    return {name: Kind(name, **{**given, "code": tuple(given["code"])})
+            for name, given in read_yaml(specs_dir() / "kinds.yaml").items()}
+
+
+def kind_of(data: Mapping[str, Any], place: str = "") -> Kind:
+    """The kind of a table, profile, job or record. Raises UserError for one that is not there."""
+    name = str(data.get("kind", SYSTEMS))
+    if name not in _kinds():
+        raise unknown("kind", name, _kinds(), f"of {place or data.get('name', 'it')}")
+    return _kinds()[name]
+
+
+def profile_of(table: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
+    """The profile that was asked for, or the one that tables of this kind have by default.
+
+    Raises UserError for an unknown one, and for one of another kind with those that fit.
+    """
+    kind = kind_of(table)
+    profile = spec_data("profiles", asked or kind.profile)
+    if kind_of(profile) != kind:
+        fitting = [name for name in names("profiles") if kind_of(spec_data("profiles", name)) == kind]
+        raise UserError(f"profile {profile['name']} is to {kind_of(profile).title}, but the rows of {table['name']} "
+                        f"are there to {kind.title} (choices: {', '.join(fitting)})")
+    return profile
