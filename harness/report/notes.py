@@ -71,7 +71,7 @@ def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:
 def _left_open(table: Mapping[str, Any], item: Mapping[str, Any]) -> str:
     """A question that the source does not answer, the reading taken, and the row that takes another."""
     question, reading = words.one_line(item["question"]), words.one_line(item["reading"], 2000)
-    text = f"Left open by the source: {question}? Read here as: {reading}"
+    text = f"Left open by the source: {question}. Here: {reading}"
     return text + (f"; another reading: row {item['alternative']} (--rows)." if item.get("alternative") else ".")
 
 

@@ -46,6 +46,7 @@ def test_describe(name):
     done = harness("describe", name)
     assert done.returncode == 0, done.stderr
     assert name in done.stdout
+    assert "&id" not in done.stdout, "what a file shares by anchors is written out"
 
 
 def test_describe_synthetic_draws_a_sheet(tmp_path):
