@@ -35,7 +35,8 @@ class Options:
     eval_data_root: str | None = None
     eval_split: str | None = None
     device: str = "auto"
-    seed: int = 0
+    seed: int | None = None
+    """None for the table's own seeds of the profile: mostly the one seed 0."""
     results: str = "runs"
     settings: tuple[str, ...] = ()
 
@@ -53,11 +54,11 @@ class Job(Task):
     weights: str | None
     init: str | None
 
-    @property
-    def work(self) -> str:
+    def work(self, seeds: bool = False) -> str:
         """What it is trained and evaluated on."""
         train = "weights given" if self.weights else f"train on {self.train.title if self.train else '-'}"
-        return f"{train}, evaluate on {self.evaluate.title}"
+        seed = f", seed {self.seed}" if seeds else ""
+        return f"{train}{seed}, evaluate on {self.evaluate.title}"
 
     @property
     def evaluated_on(self) -> dict[str, Any]:
@@ -80,7 +81,17 @@ class Plan:
     profile: dict[str, Any]
     rows: tuple[dict[str, Any], ...]
     jobs: Mapping[str, Task]
+    """By `job_name`, in the order to run: every row's first seed, then every row's next."""
     results: Path
+
+    def jobs_of(self, row: str) -> list[Task]:
+        """The jobs of a row, one a seed."""
+        return [job for job in self.jobs.values() if job.row == row]
+
+
+def job_name(row: str, seed: int, first: bool) -> str:
+    """A job by its row, and by its seed where it repeats the row's first: `hrnet_w48`, `hrnet_w48, seed 1`."""
+    return row if first else f"{row}, seed {seed}"
 
 
 def parse_assignments(texts: list[str], flag: str) -> dict[str, str]:
@@ -102,7 +113,7 @@ def make_plan(table_name: str, options: Options) -> Plan:
     kind, profile = kind_of(table), profile_of(table, options.profile)
     rows = [*table["rows"]]
     ids = [row["id"] for row in rows]
-    chosen = options.rows or tuple(ids)
+    chosen = options.rows or tuple(row["id"] for row in rows if not row.get("alternative_to"))
     for name in chosen:
         if name.startswith(OPENMMLAB) and kind.name == SYSTEMS:
             rows.append(_openmmlab_row(name))
@@ -116,15 +127,28 @@ def make_plan(table_name: str, options: Options) -> Plan:
     rows = [row for row in rows if row["id"] in chosen]
     results = Path(options.results)
     device = resolve_device(options.device)
+    seeds = seeds_of(table, profile) if options.seed is None else (options.seed,)
     plan_row = kind.load("plan")
     jobs: dict[str, Task] = {}
-    for row in rows:
-        runnable = "model" in row or profile["name"] in row.get("stand_ins", {})
-        if not runnable and row["id"] in {**options.weights, **options.init}:
-            raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
-        if runnable:
-            jobs[row["id"]] = plan_row(table, profile, row, options, results, device)
+    for number, seed in enumerate(seeds):
+        for row in rows:
+            runnable = "model" in row or profile["name"] in row.get("stand_ins", {})
+            if not runnable and row["id"] in {**options.weights, **options.init}:
+                raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
+            if runnable and (number == 0 or row["id"] not in options.weights):  # weights given: there is no training
+                job = plan_row(table, profile, row, options, results, device, seed)
+                jobs[job_name(row["id"], seed, number == 0)] = job
     return Plan(table, profile, tuple(rows), jobs, results)
+
+
+def seeds_of(table: dict[str, Any], profile: dict[str, Any]) -> tuple[int, ...]:
+    """The seeds that a table trains with in a profile: those it names, else 0. Raises UserError for anything else."""
+    seeds = (table.get("seeds") or {}).get(profile["name"], [0])
+    whole = isinstance(seeds, list) and all(isinstance(seed, int) and seed >= 0 for seed in seeds)
+    if not whole or not seeds or len(set(seeds)) != len(seeds):
+        raise UserError(f"seeds {seeds!r} of table {table['name']}, profile {profile['name']}: expected different "
+                        "whole numbers from 0, for example [0, 1, 2]")
+    return tuple(seeds)
 
 
 def _openmmlab_row(name: str) -> dict[str, Any]:
@@ -145,7 +169,7 @@ def _openmmlab_row(name: str) -> dict[str, Any]:
             "gaps": ["trained and tested under this project's protocol, with the network of mmpose's configuration"]}
 
 
-def system_job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str) -> Job:
+def system_job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str, seed: int) -> Job:
     """The job of a row that trains, predicts and scores. Raises UserError for what is not there or does not fit."""
     stand_in = row.get("stand_ins", {}).get(profile["name"])
     model = stand_in["model"] if stand_in else row["model"]
@@ -183,7 +207,7 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     values = protocol.model_dump(mode="json")
     training = {"model": spec.builder, "args": spec.args, "layout": layout,
                 "protocol": {k: v for k, v in values.items() if k != "test"}, "data": hashes["train"],
-                "init": hashes["init"], "seed": options.seed, "device": device, "version": PROTOCOL_VERSION}
+                "init": hashes["init"], "seed": seed, "device": device, "version": PROTOCOL_VERSION}
     if protocol.train.evaluate_every:  # the best epoch is then chosen on the evaluation data
         training["chosen_on"] = [hashes["evaluate"], {k: v for k, v in values["test"].items() if k != "noise_repeats"}]
     # A boxes file counts by its content, not by where it lies.
@@ -193,7 +217,7 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     return Job(
         kind=SYSTEMS, table=table["name"], profile=profile["name"], row=row["id"], title=row["title"],
         status="measured" if faithful else "stand-in", model=model, model_args=args, layout=layout,
-        protocol=values, train=train, evaluate=evaluate, seed=options.seed, device=device,
+        protocol=values, train=train, evaluate=evaluate, seed=seed, device=device,
         weights=weights, init=init, notes=tuple(notes), hashes=hashes, key=digest(content),
         train_key=digest(training) if train else None,
         expected=(stand_in or row).get("expected") or profile.get("expected", {}),

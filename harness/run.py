@@ -72,37 +72,37 @@ def check_writable(results: Path) -> None:
 
 
 def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress) -> dict[str, str]:
-    """Run what is not done. Returns for each job's row: done, ran, failed or damaged.
+    """Run what is not done. Returns for each job by name: done, ran, failed or damaged.
 
     `fresh` runs every row again, trainings included; `stale` those whose code has changed.
     """
     check_writable(plan.results)
     outcome = {}
-    for row, job in plan.jobs.items():
+    for name, job in plan.jobs.items():
         state = state_of(plan.results, job)
         again = fresh or (stale and state.name == "stale")
         if state.name == "damaged":
-            progress(row, {"phase": "failed", "text": state.detail})
-            outcome[row] = "damaged"
+            progress(name, {"phase": "failed", "text": state.detail})
+            outcome[name] = "damaged"
         elif state.name in ("done", "stale") and not again:
-            outcome[row] = "done"
+            outcome[name] = "done"
         else:
-            outcome[row] = run_row(plan.results, job, again, progress)
+            outcome[name] = run_row(plan.results, name, job, again, progress)
     return outcome
 
 
-def run_row(results: Path, job: Task, again: bool, progress: Progress) -> str:
-    """Run one row in its own process; returns ran or failed."""
+def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress) -> str:
+    """Run one row in its own process; returns ran or failed. `name` is the job's in what `progress` is told."""
     folder = RowFolder.of(results, job)
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"row {job.row}"):
         if again:
             _forget(results, job, folder)
         write_json(folder.job, job.to_json())
-        progress(job.row, {"phase": "start", "text": ""})
-        code = _spawn(folder, results, lambda event: progress(job.row, event))
+        progress(name, {"phase": "start", "text": ""})
+        code = _spawn(folder, results, lambda event: progress(name, event))
         if code == 0 and folder.record.is_file():
-            progress(job.row, {"phase": "end", "text": ""})
+            progress(name, {"phase": "end", "text": ""})
             return "ran"
         if code in (130, -signal.SIGINT):
             raise Interrupted
@@ -110,7 +110,7 @@ def run_row(results: Path, job: Task, again: bool, progress: Progress) -> str:
             reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
             write_failure(folder, job, f"{reason} (out of memory?)" if code == -signal.SIGKILL else reason)
         failure = read_record(folder.failure)
-        progress(job.row, {"phase": "failed", "text": f"{failure['error'] if failure else ''} (log: {folder.log})"})
+        progress(name, {"phase": "failed", "text": f"{failure['error'] if failure else ''} (log: {folder.log})"})
         return "failed"
 
 

@@ -55,6 +55,32 @@ def reach(noise: Spread, averaged: int = 1) -> float:
     return float(stdtrit(noise.n - 1, (1 + LEVEL) / 2)) * noise.sd * math.sqrt(1 + 1 / averaged)
 
 
+def difference_reach(first: Spread, second: Spread, level: float = LEVEL) -> float:
+    """Half the interval of the difference of two means, each over the repetitions of its spread (Welch's t)."""
+    from scipy.special import stdtrit
+
+    one, other = first.sd**2 / first.n, second.sd**2 / second.n
+    if one + other == 0:
+        return 0.0
+    freedom = (one + other) ** 2 / (one**2 / (first.n - 1) + other**2 / (second.n - 1))
+    return float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(one + other)
+
+
+def repetitions_to_differ(difference: float, sd: float, other_sd: float, beside: float = 0.0, level: float = LEVEL
+                          ) -> int | None:
+    """How many repetitions of each of two means tell their difference from 0, spreads and difference staying so.
+
+    `beside` is half the interval of another noise, added in squares. None where no number up to `MOST` is enough.
+    """
+    def decides(n: int) -> bool:
+        seeds = difference_reach(Spread(sd, sd, sd, n), Spread(other_sd, other_sd, other_sd, n), level)
+        return abs(difference) > math.hypot(seeds, beside)
+
+    tried = range(2, MOST + 1)
+    first = bisect_left(tried, True, key=decides)  # intervals shrink with n
+    return tried[first] if first < len(tried) else None
+
+
 def repetitions_needed(difference: float, sd: float, margin: float, *, rounding: float = 0.0, other: float = 0.0
                        ) -> int | None:
     """How many repetitions put the interval of a difference wholly inside ±margin, or wholly outside.

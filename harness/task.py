@@ -28,9 +28,8 @@ class Task:
     """Content of the training alone: rows that differ only in what they are evaluated on share it."""
     expected: dict[str, Any]
 
-    @property
-    def work(self) -> str:
-        """What is to be done, in a few words, for the plan."""
+    def work(self, seeds: bool = False) -> str:
+        """What is to be done, in a few words, for the plan; `seeds` where the row has several."""
         raise NotImplementedError
 
     @property

@@ -10,9 +10,14 @@ from torch import Tensor, nn
 from tcformer.blocks import BLOCK_EPS, Block, drop_path_rates, init_weights
 from tcformer.clustering import NEIGHBOURS
 from tcformer.ctm import CTM
+from tcformer.grid import GridMerge
 from tcformer.tokens import Assignment, Tokens
 
 STAGES = 4
+
+MERGES = ("ctm", "topk", "grid", "average")
+"""What reduces the tokens at the start of stages 2, 3 and 4: CTM as published; CTM-topk, whose centres are the tokens
+of the highest scores; without CTM, a 3x3 convolution of stride 2 on the grid, or the mean of 2x2 pixels."""
 
 HEAD_WIDTH = 64
 """Channels of an attention head in the whole series (Table S1: 64/1, 128/2, 320/5, 512/8)."""
@@ -46,9 +51,12 @@ class Backbone(nn.Module):
         density_noise: bound of the noise on DPC-KNN's densities; the published code has 1e-6, here it is off.
         in_chans: channels of the image.
         k: neighbours of DPC-KNN's density.
+        merge: one of `MERGES`. All else, the block inside CTM included, is the same; "topk" has the same weights as
+            "ctm" by name and shape.
 
     Raises:
-        ValueError: where a setting has not four entries, or a depth is below 1.
+        ValueError: where a setting has not four entries, a depth is below 1, `merge` is unknown, or there is density
+            noise where `merge` takes no density.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Backbone(nn.Module):
         density_noise: float = 0.0,
         in_chans: int = 3,
         k: int = NEIGHBOURS,
+        merge: str = "ctm",
     ):
         super().__init__()
         if heads is None:
@@ -74,7 +83,12 @@ class Backbone(nn.Module):
                 raise ValueError(f"{name}={values}: one entry for each of the {STAGES} stages is needed")
         if min(depths) < 1:
             raise ValueError(f"depths={depths}: every stage needs at least one block")
+        if merge not in MERGES:
+            raise ValueError(f"unknown merge '{merge}' (choices: {', '.join(MERGES)})")
+        if density_noise and merge != "ctm":
+            raise ValueError(f"density_noise={density_noise:g}: merge '{merge}' has no densities to add it to")
         self.widths = tuple(widths)
+        self.merge = merge
         rates = drop_path_rates(drop_path_rate, tuple(depths))
         for i in range(STAGES):
             blocks = [
@@ -87,7 +101,11 @@ class Backbone(nn.Module):
             if i == 0:
                 self.patch_embed1 = PatchEmbed(in_chans, widths[0])
             else:
-                setattr(self, f"ctm{i}", CTM(widths[i - 1], widths[i], k=k, noise=density_noise))
+                if merge in ("ctm", "topk"):
+                    ctm = CTM(widths[i - 1], widths[i], k=k, noise=density_noise, by_score=merge == "topk")
+                    setattr(self, f"ctm{i}", ctm)
+                else:
+                    setattr(self, f"patch_embed{i + 1}", GridMerge(widths[i - 1], widths[i], merge == "average"))
             setattr(self, f"block{i + 1}", nn.ModuleList(blocks))
             setattr(self, f"norm{i + 1}", nn.LayerNorm(widths[i], eps=BLOCK_EPS))
         self.apply(init_weights)
@@ -102,7 +120,8 @@ class Backbone(nn.Module):
         """Run one stage, 1 to 4, on what comes before it: the patch embedding, or the stage before."""
         blocks = list(self.get_submodule(f"block{number}").children())
         if number > 1:
-            tokens, before, score = self.get_submodule(f"ctm{number - 1}")(tokens)
+            name = f"ctm{number - 1}" if self.merge in ("ctm", "topk") else f"patch_embed{number}"
+            tokens, before, score = self.get_submodule(name)(tokens)
             tokens = blocks.pop(0)(tokens, before, score)
         for block in blocks:
             tokens = block(tokens)

@@ -1,6 +1,7 @@
-"""DPC-KNN: clustering of a picture's tokens by density peaks among k nearest neighbours.
+"""DPC-KNN: clustering of a picture's tokens by density peaks among k nearest neighbours; and centres by a given score.
 
-Source: Du, Ding and Jia 2016 (density peaks with k nearest neighbours), as TCFormer uses it (paper section 3.2).
+Source: Du, Ding and Jia 2016 (density peaks with k nearest neighbours), as TCFormer uses it (paper section 3.2); the
+other is the paper's ablation CTM-topk (supplementary, section 4).
 Nothing here has a gradient. Distances are squared and divided by the number of channels C throughout; the
 square root is taken only where its value, and not its order, matters. `kernels` holds the arithmetic.
 """
@@ -53,9 +54,7 @@ def dpc_knn(
     Raises:
         ValueError: where `clusters` or `k` is out of range.
     """
-    tokens = x.shape[1]
-    if not 1 <= clusters <= tokens:
-        raise ValueError(f"clusters={clusters} must lie between 1 and the number of tokens, {tokens}")
+    _check_clusters(clusters, x.shape[1])
     if k < 1:
         raise ValueError(f"k={k} neighbours: at least 1 is needed")
     added = None
@@ -63,3 +62,28 @@ def dpc_knn(
         added = noise * torch.rand(x.shape[:2], generator=generator, device=x.device)
     with torch.autocast(x.device.type, enabled=False):
         return Clusters(*kernels.dpc_knn(x, clusters, k, None if mask is None else mask.bool(), added))
+
+
+@torch.no_grad()
+def top_scores(x: Tensor, score: Tensor, clusters: int) -> Clusters:
+    """Cluster tokens around those of the highest scores, numbered by rank; ties go to the lower index.
+
+    Every other token joins the centre that is nearest in features, as in `dpc_knn`: only the choice of the centres
+    differs.
+
+    Args:
+        x: features, (B, N, C). Half precision is raised to fp32, double stays.
+        score: of every token, (B, N).
+        clusters: number of clusters K, 1 to N.
+
+    Raises:
+        ValueError: where `clusters` is out of range.
+    """
+    _check_clusters(clusters, x.shape[1])
+    with torch.autocast(x.device.type, enabled=False):
+        return Clusters(*kernels.plain.top_scores(kernels.raised(x), score, clusters))
+
+
+def _check_clusters(clusters: int, tokens: int) -> None:
+    if not 1 <= clusters <= tokens:
+        raise ValueError(f"clusters={clusters} must lie between 1 and the number of tokens, {tokens}")

@@ -52,7 +52,7 @@ def build_pose_model(
         num_keypoints: heat maps K.
         neck_channels, neck_heads, neck_mlp_ratio, neck_reductions: of the MTA neck.
         backbone: settings of `Backbone` to be changed: widths, heads, mlp_ratios, reductions, depths,
-            drop_path_rate, density_noise, in_chans, k.
+            drop_path_rate, density_noise, in_chans, k, merge.
 
     Raises:
         ValueError: for an unknown variant or setting.

@@ -59,8 +59,12 @@ class Assignment:
         return cls(grid, grid.cells, torch.ones(1, size[0] * size[1], device=device))
 
     def is_map(self, size: Size) -> bool:
-        """Whether the tokens are the pixels of a map of this size, in order: stage 1 on the initial grid."""
-        return self.token.identity and size == self.grid.size
+        """Whether the tokens are the pixels of a map of this size, in order: stage 1, or any without CTM."""
+        return self.token is self.grid.pixels(size)
+
+    def of_map(self, size: Size) -> Assignment:
+        """Every pixel of a map of this size a token, weight 1."""
+        return Assignment(self.grid, self.grid.pixels(size), torch.ones_like(self.weight[:1]))
 
     def merged(self, clusters: Groups, share: Tensor) -> Assignment:
         """The assignment after tokens were merged.

@@ -33,14 +33,13 @@ class ArchitectureJob(Task):
     printed: dict[str, list[int]]
     """Stages as the table prints them: divisor, blocks, and what else there is."""
 
-    @property
-    def work(self) -> str:
+    def work(self, seeds: bool = False) -> str:
         """What is measured."""
         return "build and measure at " + ", ".join(f"{height}x{width}" for height, width in self.inputs)
 
 
-def architecture_job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str
-                     ) -> ArchitectureJob:
+def architecture_job(table: dict, profile: dict, row: dict, options: Options, results: Path, device: str,
+                     seed: int = 0) -> ArchitectureJob:
     """The job of a row. Raises UserError for options that mean nothing here, and for facts that are not there."""
     _refuse(table, options)
     spec = model_spec(row["model"])

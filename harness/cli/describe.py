@@ -22,6 +22,12 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
     from harness.errors import unknown
     from harness.registry import KINDS, model_spec, names, spec_data
 
+    class Whole(yaml.SafeDumper):
+        """Writes what is shared in a file (anchors) out wherever it is used."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
     kinds = [kind for kind in KINDS if name in names(kind)]
     if name.startswith("openmmlab:"):
         kinds = ["models"]
@@ -38,7 +44,7 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
             typer.echo(json.dumps(data, indent=2))
         else:
             typer.echo(f"# {kind[:-1]} {name}")
-            typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110).rstrip())
+            typer.echo(yaml.dump(data, Dumper=Whole, sort_keys=False, allow_unicode=True, width=110).rstrip())
         if kind == "datasets" and data.get("maker"):
             from harness.data.synthetic.sheet import example_sheet
 

@@ -21,24 +21,33 @@ def show(plan: Plan) -> None:
                f"results in {plan.results}/\n")
     todo: list[Task] = []
     for row in plan.rows:
-        job = plan.jobs.get(row["id"])
-        if job is None:
+        jobs = plan.jobs_of(row["id"])
+        if not jobs:
             typer.echo(f"  {row['id']:<18} cited         {row['cited']}")
-            continue
-        state = state_of(plan.results, job)
-        if state.name not in ("done", "stale", "damaged"):
-            todo.append(job)
-        verb = VERBS.get(state.name, state.name)
-        typer.echo(f"  {row['id']:<18} {verb:<13} {job.status}: {job.model} on {job.device}, {job.work}"
-                   f"{_cost(job.expected)}; key {job.key[:12]}")
-        if state.name in ("failed", "damaged"):
-            typer.echo(f"{'':<21}{state.detail}")
-        for note in job.notes:
+        for job in jobs:
+            if _show_job(plan, job, seeds=len(jobs) > 1) not in ("done", "stale", "damaged"):
+                todo.append(job)
+        for note in jobs[0].notes if jobs else ():
             typer.echo(f"{'':<21}- {note}")
+    others = [row["id"] for row in plan.table["rows"] if row.get("alternative_to") and row not in plan.rows]
+    if others:
+        typer.echo(f"\nother readings, only when named (--rows): {', '.join(others)}")
     minutes = sum(job.expected.get("minutes", 0) for job in todo)
-    typer.echo(f"\n{len(todo)} row(s) to run" + (f", about {minutes:g} minutes" if minutes else ""))
+    what = "row(s)" if len(plan.jobs) == len({job.row for job in plan.jobs.values()}) else "training(s)"
+    typer.echo(f"\n{len(todo)} {what} to run" + (f", about {minutes:g} minutes" if minutes else ""))
+    expected = {**profile["expected"], **(plan.table.get("expected") or {}).get(profile["name"], {})}
     for key in ("time", "memory", "disk", "hardware"):
-        typer.echo(f"{'expected ' + key + ':':<19} {profile['expected'][key]}")
+        typer.echo(f"{'expected ' + key + ':':<19} {expected[key]}")
+
+
+def _show_job(plan: Plan, job: Task, seeds: bool) -> str:
+    """Print a job, its seed where the row has several; returns the name of its state."""
+    state = state_of(plan.results, job)
+    typer.echo(f"  {job.row:<18} {VERBS.get(state.name, state.name):<13} {job.status}: {job.model} on {job.device}, "
+               f"{job.work(seeds)}{_cost(job.expected)}; key {job.key[:12]}")
+    if state.name in ("failed", "damaged"):
+        typer.echo(f"{'':<21}{state.detail}")
+    return state.name
 
 
 def _cost(expected: dict[str, Any]) -> str:

@@ -22,7 +22,8 @@ def command(
     eval_data_root: str | None = typer.Option(None, help="folder of the evaluation data set"),
     eval_split: str | None = typer.Option(None, help="NAME, FIRST:LAST or NAME[FIRST:LAST] of the images"),
     device: str = typer.Option("auto", help="auto, cpu or cuda"),
-    seed: int = typer.Option(0, help="seed of initial weights, order and augmentation", min=0),
+    seed: int | None = typer.Option(None, help="seed of initial weights, order and augmentation; the table's own where "
+                                    "it is not given, mostly 0", min=0),
     results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="folder for all that a run leaves"),
     settings: list[str] = typer.Option([], "--set", help="section.name=value: change one setting of the protocol"),
     dry_run: bool = typer.Option(False, "--dry-run", help="print the plan and run nothing"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.files import digest
+from harness.report.differences import drawn_from
 from harness.report.model import MEASURED, RowResult
 
 Cell = tuple[str, str]
@@ -19,7 +19,7 @@ def best_cells(results: Sequence[RowResult], columns: Sequence[Cell]) -> dict[st
     groups: dict[str, list[RowResult]] = {}
     for result in results:
         if result.status == MEASURED and result.samples:
-            groups.setdefault(_drawn_from(result), []).append(result)
+            groups.setdefault(drawn_from(result), []).append(result)
     bold: dict[str, set[Cell]] = {}
     for group in groups.values():
         for column in columns:
@@ -41,9 +41,3 @@ def worse(result: RowResult, best: RowResult, column: Cell) -> bool:
     images = result.get("intervals", "images", part) or 0
     found = interval(samples, float(result.get("intervals", "level") or 0.95), images)
     return found is not None and found.low > 0
-
-
-def _drawn_from(result: RowResult) -> str:
-    """Equal for rows whose resamples are the same draws of the same images."""
-    drawn = {name: result.get("intervals", name) for name in ("draws", "resamples", "images", "level")}
-    return digest({**drawn, "data": result.get("hashes", "evaluate"), "of": result.get("data", "eval", "images")})

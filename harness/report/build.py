@@ -9,6 +9,7 @@ from harness.errors import UserError, unknown
 from harness.published import PublishedRow, load_published
 from harness.report.best import best_cells
 from harness.report.comparability import comparability, used_published_weights
+from harness.report.differences import row_differences
 from harness.report.model import BANNER, OTHER_BANNER, STAND_IN, Comparison, RowReport, RowResult, TableReport
 from harness.report.noise import cell_noise, evaluation_spread, training_spread
 from harness.report.notes import all_notes
@@ -32,7 +33,7 @@ def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Seq
     compared = tuple(RowReport(result, _comparisons(table, profile, result, margin, trainings),
                                best.get(str(result.row["id"]), frozenset())) for result in rows)
     return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared, others),
-                       tuple(damaged))
+                       row_differences(table, rows, columns, margin), tuple(damaged))
 
 
 def published_rows(row: Mapping[str, Any], published: Mapping[str, PublishedRow], field: str = "published",

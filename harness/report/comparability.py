@@ -51,12 +51,12 @@ def trained_here(result: RowResult) -> bool:
 
 def expected_settings(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row's own published protocol by dotted name. Raises UserError for a setting that does not exist."""
-    return _flat(make_protocol(dict(row.get("protocol") or {}), f"row {row['id']}").model_dump(mode="json"))
+    return flat(make_protocol(dict(row.get("protocol") or {}), f"row {row['id']}").model_dump(mode="json"))
 
 
 def deviations(result: RowResult) -> list[str]:
     """Settings of a run that differ from its row's own protocol and have an effect, one phrase each."""
-    used = _flat(result.get("protocol") or {})
+    used = flat(result.get("protocol") or {})
     wanted = expected_settings(result.row)
     sections = ("crop", "test") + (("augment", "target", "train") if trained_here(result) else ())
     said = [f"{name} {_say(used[name])} instead of {_say(value)}" for name, value in wanted.items()
@@ -97,7 +97,7 @@ def _test(result: RowResult, published: PublishedRow) -> list[str]:
         reasons.append(f"{published.source.short} gives no input size")
     elif size != published.input:
         reasons.append(f"input {_size(size)}, published {_size(published.input)}")
-    used = _flat(result.get("protocol") or {})
+    used = flat(result.get("protocol") or {})
     used["test.boxes"] = result.get("data", "eval", "boxes") or used.get("test.boxes")
     for name, wanted in published.protocol.items():
         if wanted in UNSAID:
@@ -128,7 +128,8 @@ def _training(result: RowResult, published: PublishedRow) -> list[str]:
     return reasons
 
 
-def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
+def flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a protocol by dotted name."""
     return {f"{section}.{name}": list(value) if isinstance(value, tuple) else value
             for section, values in protocol.items() for name, value in values.items()}
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.published import PublishedRow
+from harness.report.differences import RowDifference
 from harness.report.model import Comparison, RowReport, TableReport
 from harness.report.verdicts import Verdict
 
@@ -78,9 +79,17 @@ def json_data(report: TableReport) -> dict[str, Any]:
         "parts": list(report.table["parts"]),
         "metrics": list(report.table["metrics"]),
         "rows": [_json_row(row) for row in report.rows],
+        "differences": [_json_difference(found) for found in report.differences],
         "notes": [asdict(note) for note in report.notes],
         "damaged": list(report.damaged),
     }
+
+
+def _json_difference(found: RowDifference) -> dict[str, Any]:
+    return {"first": found.first["id"], "second": found.second["id"], "part": found.part, "metric": found.metric,
+            "printed": found.printed, "difference": found.value,
+            "interval": [found.low, found.high] if found.low is not None else None, "seeds": list(found.seeds),
+            "first_is": found.answer, "reason": found.reason}
 
 
 def _json_row(row: RowReport) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.report import words
+from harness.report.difference_lines import INTRODUCTION, difference_lines
 from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, judged_lines, system_lines
 from harness.report.model import Note, TableReport
 
@@ -20,6 +21,9 @@ def markdown(report: TableReport) -> str:
     judged = _judged_table(report)
     if judged:
         blocks += ["## Against the printed numbers", judged]
+    between = _differences_table(report)
+    if between:
+        blocks += ["## Rows against each other", escape(INTRODUCTION), between]
     blocks += _notes(report)
     return "\n\n".join(blocks) + "\n"
 
@@ -63,6 +67,16 @@ def _judged_table(report: TableReport) -> str:
     rows = [[escape(text) for text in (j.system, j.source, j.column, j.published)]
             + [escape(j.measured), j.difference, f"**{j.verdict}**", j.tally, escape(j.reason)] for j in judged]
     return table(header, rows, [False, False, False, True, True, True, False, True, False])
+
+
+def _differences_table(report: TableReport) -> str:
+    lines = difference_lines(report, every_column=True)
+    if not lines:
+        return ""
+    header = ["First minus second", "Cell", "Printed", "Measured [interval]", "First is", "Why"]
+    rows = [[escape(line.rows), escape(line.column), line.printed, line.measured, f"**{line.answer}**",
+             escape(line.reason)] for line in lines]
+    return table(header, rows, [False, False, True, True, False, False])
 
 
 def _notes(report: TableReport) -> list[str]:

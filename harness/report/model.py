@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.published import PublishedRow
 from harness.report.verdicts import VERDICTS, Verdict
 from harness.statistics import Spread
+
+if TYPE_CHECKING:
+    from harness.report.differences import RowDifference
 
 MEASURED, STAND_IN, CITED, FAILED, MISSING = "measured", "stand-in", "cited", "failed", "missing"
 STATUSES = (MEASURED, STAND_IN, CITED, FAILED, MISSING)
@@ -42,6 +45,8 @@ class RowResult:
     """Records of trainings that differ from `record` in nothing but the seed, itself included; () for itself alone."""
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Part -> metric -> (B,) the record's resampled figures, where they are at hand."""
+    other_samples: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
+    """The same of each of `seeds`, in their order; () where the record stands alone."""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -63,6 +68,16 @@ class RowResult:
             value = value.get(name)
         return value
 
+    @property
+    def trainings(self) -> tuple[Mapping[str, Any], ...]:
+        """The records that count: those of all seeds, or the one there is."""
+        return self.seeds or ((self.record,) if self.record else ()) if self.measured else ()
+
+    @property
+    def seed_samples(self) -> tuple[Mapping[str, Mapping[str, Any]], ...]:
+        """The resampled figures of each of `trainings`."""
+        return self.other_samples if len(self.seeds) > 1 else (self.samples,)
+
     def value(self, part: str, metric: str) -> float | None:
         """The measured value of a part, a fraction, or None."""
         return self.get("metrics", "parts", part, metric) if self.measured else None
@@ -73,11 +88,10 @@ class RowResult:
         A seed's value is the mean of its repeated evaluations with that noise on, where all seeds have such; without
         them it is the value itself, which is free of that noise. Empty where nobody has the part.
         """
-        records = self.seeds or ((self.record,) if self.record else ()) if self.measured else ()
-        repeated = [repeats_of(record, part, metric) for record in records]
+        repeated = [repeats_of(record, part, metric) for record in self.trainings]
         if all(repeated):
             return [math.fsum(values) / len(values) for values in repeated]
-        plain = [record["metrics"]["parts"].get(part, {}).get(metric) for record in records]
+        plain = [record["metrics"]["parts"].get(part, {}).get(metric) for record in self.trainings]
         return [value for value in plain if value is not None]
 
     def mean(self, part: str, metric: str) -> float | None:
@@ -160,7 +174,8 @@ class Note:
 
     row: str | None
     kind: str
-    """reading | run | gap | data | deviation | empty | failed | cited | stale | interval | spread | machine | record"""
+    """reading | open | doubtful | run | gap | data | deviation | empty | failed | cited | stale | interval | spread |
+    machine | record"""
     text: str
 
 
@@ -173,6 +188,8 @@ class TableReport:
     banner: str | None
     rows: tuple[RowReport, ...]
     notes: tuple[Note, ...]
+    differences: tuple[RowDifference, ...] = ()
+    """Rows against each other, pair by pair and column by column, where the table asks for it."""
     damaged: tuple[str, ...] = ()
     """A line for each record that could not be read."""
 

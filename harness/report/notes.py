@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.published import load_published
 from harness.report import words
 from harness.report.comparability import trained_here
+from harness.report.misprints import misprints
 from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult, repeats_of
 from harness.statistics import LEVEL, Spread
 
@@ -21,6 +23,7 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     results = [row.result for row in rows]
     notes = [Note(None, "reading", COLUMNS)]
     notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
+    notes += [Note(None, "open", _left_open(table, item)) for item in table.get("left_open") or ()]
     notes += _intervals(results)
     if any(result.measured for result in results) and profile.get("reproduces"):
         notes.append(Note(None, "reading", "Differences are measured (the line of means, where there is one) minus "
@@ -59,8 +62,17 @@ def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:
         if share is not None and share < 0.9995:
             notes.append(Note(title, "record", f"GMACs cover {share:.1%} of the operations; the rest has no count"))
     notes += [Note(title, "record", words.one_line(text)) for text in result.get("notes") or ()]
+    notes += [Note(title, "doubtful", f"{found.row.source.short}: {found}")
+              for found in misprints(result.published, load_published())]
     notes += [Note(title, "gap", words.one_line(text)) for text in result.row.get("gaps") or ()]
     return notes
+
+
+def _left_open(table: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    """A question that the source does not answer, the reading taken, and the row that takes another."""
+    question, reading = words.one_line(item["question"]), words.one_line(item["reading"], 2000)
+    text = f"Left open by the source: {question}. Here: {reading}"
+    return text + (f"; another reading: row {item['alternative']} (--rows)." if item.get("alternative") else ".")
 
 
 def spreads(row: RowReport) -> list[str]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
+from harness.report.difference_lines import difference_lines
 from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, judged_lines, system_lines
 from harness.report.model import Note, RowReport, TableReport
 
@@ -21,8 +22,9 @@ METHOD, RESOLUTION, NUMBER, COST, STATUS, GAP = 17, 7, 5, 5, 14, 1
 
 STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", MEAN: "cyan", DIFFERENCE: "", VERDICT: ""}
 VERDICT_STYLES = {"reproduced": "green", "not reproduced": "red", "cannot tell": "yellow", "not comparable": "dim"}
+ANSWER_STYLES = {"better": "green", "worse": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ELSEWHERE = "--json and the files beside the records"
-SHORT_NOTES = ("failed", "stale", "empty", "data", "machine", "interval", "spread")
+SHORT_NOTES = ("failed", "stale", "empty", "open", "data", "machine", "interval", "spread", "doubtful")
 """Kinds of notes that the screen shows without `verbose`."""
 
 
@@ -44,6 +46,7 @@ def render(report: TableReport, width: int, verbose: bool = False) -> Group:
     if not full:
         blocks += _cost_table(report)
     blocks += _judged(report)
+    blocks += _differences(report)
     blocks += _notes(report, verbose)
     if len(columns) < len(report.columns):
         blocks.append(Text(f"Some columns do not fit this terminal; {ELSEWHERE} have them.", style="dim"))
@@ -151,6 +154,23 @@ def _judged(report: TableReport) -> list[RenderableType]:
                         f"{line.tally} cells reproduced")
         text.append(f" ({line.reason})", style="dim")
         blocks.append(text)
+    return blocks
+
+
+def _differences(report: TableReport) -> list[RenderableType]:
+    """Rows against each other: the headline column in words, the others counted."""
+    lines = difference_lines(report)
+    if not lines:
+        return []
+    grid = _table()
+    for name in ("First minus second, mean of seeds", "Printed", "Measured [interval]", "First is"):
+        grid.add_column(name, justify="left" if name[:5] == "First" else "right", overflow="fold")
+    for line in lines:
+        grid.add_row(line.rows, line.printed, line.measured,
+                     Text(line.answer, style=ANSWER_STYLES.get(line.answer, "")))
+    blocks: list[RenderableType] = [Text(""), grid]
+    blocks += [Text.assemble((f"{line.rows}: ", "bold"), (f"{line.column} {line.answer} ({line.reason}); all columns: "
+                                                          f"{line.tally}", "dim")) for line in lines]
     return blocks
 
 

@@ -40,6 +40,8 @@ def show_report(table_name: str, profile_name: str | None, results: Path, output
     rows += [foreign_row(name, record) for name, (_, record) in found.items() if name not in known]
     shown = []
     for row in rows:
+        if row.get("alternative_to") and row["id"] not in found:
+            continue
         folder, record = found.get(row["id"], (None, None))
         shown.append(row_result(row, profile, folder, record, records, form))
     show(form.build(table, profile, shown, damaged, others), results, output, form)
@@ -61,7 +63,18 @@ def show_plan_report(plan: Plan, output: str = SCREEN) -> None:
             except DamagedRecord as error:
                 damaged.append(str(error))
         shown.append(row_result(row, plan.profile, folder, record, records, form))
-    show(form.build(plan.table, plan.profile, shown, damaged), plan.results, output, form)
+    show(form.build(plan.table, plan.profile, shown, damaged, failed_repeats(plan)), plan.results, output, form)
+
+
+def failed_repeats(plan: Plan) -> list[str]:
+    """A line for each further seed of a row that failed: the row's own line shows its first."""
+    said = []
+    for name, job in plan.jobs.items():
+        files = RowFolder.of(plan.results, job)
+        failure = read_record(files.failure) if name != job.row and not files.record.is_file() else None
+        if failure is not None:
+            said.append(f"{name} failed and is in no mean: {' '.join(failure['error'].split())} (log: {files.log})")
+    return said
 
 
 def check_format(output: str) -> None:
@@ -106,7 +119,10 @@ def row_result(row: Mapping[str, Any], profile: Mapping[str, Any], folder: Path 
     if status == FAILED:
         return RowResult(row, status, record, log, published=published)
     seeds = same_but_for_seed(record, (other for _, other in records))
-    return RowResult(row, status, record, log, is_stale(dict(record)), published, seeds, samples_of(folder, record))
+    folders = {id(other): path for path, other in records}
+    samples = tuple(samples_of(folders.get(id(seed), folder), seed) for seed in seeds) if len(seeds) > 1 else ()
+    return RowResult(row, status, record, log, is_stale(dict(record)), published, seeds, samples_of(folder, record),
+                     samples)
 
 
 def samples_of(folder: Path | None, record: Mapping[str, Any]) -> Samples:

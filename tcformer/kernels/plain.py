@@ -74,15 +74,34 @@ def assign(distance: Tensor, score: Tensor, clusters: int) -> tuple[Tensor, Tens
         score: (B, N).
         clusters: number of clusters K.
     """
-    if torch.compiler.is_exporting():
-        centre = score.topk(clusters, dim=1).indices  # ONNX has no stable sort, and its TopK breaks ties by index
-    else:
-        centre = score.sort(dim=1, descending=True, stable=True).indices[:, :clusters]
+    centre = highest(score, clusters)
     # Rows of centres, not columns: the distance to an empty token is far from all, so such tokens join cluster 0.
-    label = distance.gather(1, centre[:, :, None].expand(-1, -1, distance.shape[1])).min(dim=1).indices
-    # A centre joins itself, also where another centre lies at distance 0.
-    rank = torch.arange(clusters, device=centre.device).expand_as(centre)
-    return label.scatter(1, centre, rank), centre
+    return join(distance.gather(1, centre[:, :, None].expand(-1, -1, distance.shape[1])), centre), centre
+
+
+def highest(score: Tensor, clusters: int) -> Tensor:
+    """The tokens of the highest scores, (B, N) to (B, K) in falling order; of equals the earlier comes first."""
+    if torch.compiler.is_exporting():
+        return score.topk(clusters, dim=1).indices  # ONNX has no stable sort, and its TopK breaks ties by index
+    return score.sort(dim=1, descending=True, stable=True).indices[:, :clusters]
+
+
+def join(distance: Tensor, centre: Tensor) -> Tensor:
+    """The nearest centre of every token: distances (B, K, N) from the centres (B, K) to labels (B, N).
+
+    A centre joins itself, also where another centre lies at distance 0.
+    """
+    rank = torch.arange(centre.shape[1], device=centre.device).expand_as(centre)
+    return distance.min(dim=1).indices.scatter(1, centre, rank)
+
+
+def top_scores(x: Tensor, score: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """Centres by a given score, (B, N), and the centre nearest in feature distance for the rest, (B, N, C)."""
+    centre = highest(score, clusters)
+    x = (x - x.mean(dim=1, keepdim=True)) * x.shape[2] ** -0.5  # centred: less cancellation below
+    chosen = x.gather(1, centre[:, :, None].expand(-1, -1, x.shape[2]))
+    # |c - x|^2 without the |x|^2, which is the same for all centres.
+    return join(chosen.square().sum(dim=2, keepdim=True) - 2 * chosen @ x.mT, centre), centre
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:

@@ -25,7 +25,7 @@ def test_help_and_version():
 
 
 @pytest.mark.parametrize(("kind", "names"), [
-    ("tables", ["table_s1", "table_s2"]),
+    ("tables", ["table_s1", "table_s2", "table_s3"]),
     ("profiles", ["architecture", "demo", "paper", "smoke"]),
     ("models", ["tcformer_large", "hrnet_w48", "sbl_resnet152", "openmmlab:<config>"]),
     ("datasets", ["coco-wholebody", "lsp", "synthetic"]),
@@ -41,11 +41,13 @@ def test_list_as_json_and_an_unknown_kind():
     assert_user_error(harness("list", "tabels"), "tables")
 
 
-@pytest.mark.parametrize("name", ["table_s1", "table_s2", "demo", "tcformer_large", "coco-wholebody", "lsp"])
+@pytest.mark.parametrize("name", ["table_s1", "table_s2", "table_s3", "demo", "tcformer_large", "coco-wholebody",
+                                  "lsp"])
 def test_describe(name):
     done = harness("describe", name)
     assert done.returncode == 0, done.stderr
     assert name in done.stdout
+    assert "&id" not in done.stdout, "what a file shares by anchors is written out"
 
 
 def test_describe_synthetic_draws_a_sheet(tmp_path):
@@ -79,7 +81,8 @@ def test_doctor_with_an_unwritable_results_folder(tmp_path):
     assert "HARNESS_RESULTS" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["tcformer_small", "sbl_small", "hrnet_small", "synthetic", "table_s1", "table_s2"])
+@pytest.mark.parametrize("name", ["tcformer_small", "tcformer_small_topk", "tcformer_small_grid", "sbl_small",
+                                  "hrnet_small", "synthetic", "table_s1", "table_s2", "table_s3"])
 def test_what_ships_here_passes_the_conformance_check(name, tmp_path):
     done = harness("check", name, "--results", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness.errors import UserError
-from harness.plan import Job, Options, make_plan
+from harness.plan import Job, Options, make_plan, seeds_of
 from tests.helpers import harness
 
 RUNNABLE = ["sbl_res152", "hrnet_w48", "tcformer_large"]
@@ -21,6 +21,35 @@ def test_the_demo_runs_the_stand_ins_and_cites_the_rest(tmp_path):
     assert list(made.jobs) == RUNNABLE
     assert {job.status for job in made.jobs.values()} == {"stand-in"}
     assert all("cross_entropy" in " ".join(job.notes) for job in made.jobs.values())
+
+
+def test_a_table_may_train_several_seeds_a_row(tmp_path):
+    made = plan(tmp_path, "table_s3")
+    rows = ["wo_ctm", "ctm_topk", "tcformer"]
+    assert list(made.jobs) == [*rows, *(f"{row}, seed {seed}" for seed in (1, 2) for row in rows)]
+    assert [job.seed for job in made.jobs_of("wo_ctm")] == [0, 1, 2]
+    assert len({job.train_key for job in made.jobs.values()}) == 9
+    assert made.jobs["wo_ctm, seed 1"].key == plan(tmp_path, "table_s3", seed=1).jobs["wo_ctm"].key
+    assert [job.seed for job in plan(tmp_path, "table_s3", profile="smoke").jobs.values()] == [0, 0, 0]
+
+
+def test_given_weights_are_tested_once_whatever_the_seeds(tmp_path):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"x")
+    made = plan(tmp_path, "table_s3", rows=("tcformer", "wo_ctm"), weights={"tcformer": str(weights)})
+    assert list(made.jobs) == ["wo_ctm", "tcformer", "wo_ctm, seed 1", "wo_ctm, seed 2"]
+
+
+def test_other_readings_run_only_when_named(tmp_path):
+    assert "wo_ctm_average" not in plan(tmp_path, "table_s3").jobs
+    made = plan(tmp_path, "table_s3", rows=("wo_ctm_average",), seed=0)
+    assert made.jobs["wo_ctm_average"].model_args == {"merge": "average"}
+
+
+@pytest.mark.parametrize("seeds", [[], [0, 0], [-1], ["1"], 3])
+def test_seeds_that_are_none_are_refused(seeds):
+    with pytest.raises(UserError, match=r"table_s3, profile demo: expected different whole numbers"):
+        seeds_of({"name": "table_s3", "seeds": {"demo": seeds}}, {"name": "demo"})
 
 
 def test_a_job_survives_json(tmp_path):
@@ -141,3 +170,10 @@ def test_dry_run_prints_rows_time_and_memory(tmp_path):
     for word in [*RUNNABLE, "zoomnet", "cited", "to run", "minutes", "GiB", "stand-in"]:
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_dry_run_lists_every_training_and_the_other_readings(tmp_path):
+    done = harness("run", "table_s3", "--dry-run", "--results", tmp_path / "runs", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    for words in ("9 training(s) to run", "seed 2", "only when named (--rows): wo_ctm_average, wo_ctm_shallow"):
+        assert words in done.stdout
