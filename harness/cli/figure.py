@@ -7,8 +7,8 @@ import typer
 NAME = "figure"
 EXAMPLE = "harness figure poses --row tcformer_large --out poses.pdf"
 
-app = typer.Typer(help="Draw what networks see: key points over images (S2).", no_args_is_help=True,
-                  rich_markup_mode=None)
+app = typer.Typer(help="Draw what networks see: tokens of every stage (S1), key points over images (S2).",
+                  no_args_is_help=True, rich_markup_mode=None)
 
 RESULTS = typer.Option("runs", envvar="HARNESS_RESULTS", help="results folder where rows are looked for")
 WEIGHTS = typer.Option(None, help="weights file, in place of the row's own")
@@ -63,3 +63,70 @@ def poses(
     for note in notes:
         typer.echo(note)
     typer.echo(f"{len(posed.scored)} people on {len(posed.images)} images: {target}")
+
+
+@app.command(epilog="Example: harness figure tokens --row tcformer_large --image photo.jpg --view regions,density")
+def tokens(
+    row: str = typer.Option(..., help="as of `harness figure poses`; several, separated by commas, are drawn one below "
+                                      "the other"),
+    image: list[str] | None = IMAGE,
+    everything: bool = typer.Option(False, "--all", help="measure on all annotated people of the first row's "
+                                                         "evaluation data; draws only what --image names"),
+    first: int | None = typer.Option(None, help="with --all: the first so many people only", min=1),
+    view: str = typer.Option("regions", help="regions, density, or both"),
+    task: str = typer.Option("pose", help="pose: crops of people; classification: the centre of the image"),
+    weights: str | None = WEIGHTS,
+    results: str = RESULTS,
+    boxes: str | None = BOXES,
+    out: str = typer.Option("tokens.png", help="FILE.png, .svg or .pdf"),
+    data_root: str | None = DATA_ROOT,
+    device: str = DEVICE,
+    json_output: bool = typer.Option(False, "--json", help="print the shares as JSON"),
+) -> None:
+    """Draw the tokens of every stage over images, and measure how many lie on people, faces, hands and background.
+
+    Of each image the largest box is drawn. xN is the density of tokens over that of stage 1, an even spread.
+    """
+    import json
+    from pathlib import Path
+
+    from harness.errors import UserError, unknown
+    from harness.figures import photos, token_figure, token_runs, token_table
+    from harness.figures import tokens as running
+    from harness.figures.rows import open_row
+    from harness.hardware import resolve_device
+    from harness.profiling.figures import check_format, save
+    from harness.report.plain import print_whole
+
+    target, views = Path(out), token_figure.parse_views(view)
+    check_format(target, "--out")
+    if task not in running.TASKS:
+        raise unknown("task", task, running.TASKS, "in --task")
+    if not image and not everything:
+        raise UserError("nothing to show: name images with --image, or measure the evaluation data with --all")
+    names = [name.strip() for name in row.split(",")]
+    if weights and len(names) > 1:
+        raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
+    rows = [open_row(name, Path(results), Path(weights) if weights else None) for name in names]
+    where, notes, measured = resolve_device(device), [], []
+    if image:
+        shown = photos.of_images(image, rows[0], boxes, data_root)
+        shown = photos.Photos(shown.split, running.largest(shown.boxes), shown.notes)
+        pictures = token_runs.pictures(rows, shown, task, where)
+        save(target, lambda: token_figure.token_figure(pictures, views), "--out")
+        notes += [*shown.notes, f"drawn: {target}"]
+        if not everything and shown.annotated:
+            measured = token_runs.table_of(rows, shown, task, where, None)
+            notes.append(f"measured on the {measured[0].boxes} crop(s) drawn")
+    if everything:
+        whole = photos.of_evaluation(rows[0].data(data_root), [])
+        measured = token_runs.table_of(rows, whole, task, where, first)
+        notes.append(f"measured on {whole.split.dataset}/{whole.split.name}: {measured[0].boxes} crops of "
+                     f"{measured[0].images} images")
+    if json_output:
+        typer.echo(json.dumps({**token_table.as_json(measured), "notes": notes}, indent=2))
+        return
+    if measured:
+        print_whole(token_table.as_table(measured))
+    for note in notes:
+        typer.echo(note)
