@@ -104,6 +104,10 @@ def tokens(
         raise unknown("task", task, running.TASKS, "in --task")
     if not image and not everything:
         raise UserError("nothing to show: name images with --image, or measure the evaluation data with --all")
+    if first and not everything:
+        raise UserError(f"--first {first} goes with --all; images that --image names are all drawn")
+    if boxes and not image:
+        raise UserError(f"--boxes {boxes}: for image files, but --image names none")
     names = [name.strip() for name in row.split(",")]
     if weights and len(names) > 1:
         raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")

@@ -179,6 +179,9 @@ def test_the_command_draws_and_measures(photo, tmp_path, capsys, task):
     (["--out", "x.gif", "--image", "PHOTO"], r"--out x\.gif: the name must end in \.png"),
     ([], "nothing to show"),
     (["--all"], "no row that was run"),
+    (["--first", "5", "--image", "PHOTO"], "--first 5 goes with --all"),
+    (["--all", "--boxes", "1,2,3,4"], "--image names none"),
+    (["--image", "PHOTO", "--boxes", "1,2,3"], "expected four numbers"),
     (["--row", "hrnet_small", "--image", "PHOTO"], "hrnet_small has no tokens"),
     (["--row", "tcformer_small,tcformer", "--weights", "x.pth", "--image", "PHOTO"], "for one row only"),
 ])
