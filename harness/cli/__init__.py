@@ -16,6 +16,7 @@ from harness.cli import (
     errors,
     evaluate,
     explain,
+    figure,
     gate,
     history,
     listing,
@@ -42,7 +43,8 @@ for command in (run, report, evaluate, explain, errors, profile, compare, gate, 
                 predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-app.add_typer(baseline.app, name=baseline.NAME, epilog=f"Example: {baseline.EXAMPLE}")
+for group in (figure, baseline):
+    app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 
 def version_callback(asked: bool) -> None:

@@ -18,15 +18,15 @@ DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDa
 """What leaves the time of writing out of a file."""
 
 
-def check_format(path: Path) -> None:
-    """Raises UserError for a file name whose ending is no format of `FORMATS`."""
+def check_format(path: Path, option: str = "--figure") -> None:
+    """Raises UserError for a file name, given with `option`, whose ending is no format of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--figure {path}: the name must end in {', '.join(FORMATS)}")
+        raise UserError(f"{option} {path}: the name must end in {', '.join(FORMATS)}")
 
 
-def save(path: Path, draw: Callable[[], Figure]) -> None:
+def save(path: Path, draw: Callable[[], Figure], option: str = "--figure") -> None:
     """Raises UserError as `check_format` does, and where the file cannot be written."""
-    check_format(path)
+    check_format(path, option)
     import matplotlib
 
     data, suffix = io.BytesIO(), path.suffix.lower()

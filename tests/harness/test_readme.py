@@ -75,6 +75,8 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
                       "--no-calibration", "--results", str(tmp_path)]
         if words[0] == "baseline":
             words += ["--store", str(tmp_path / "baselines")]
+    if words[0] == "figure":
+        words += ["--results", str(own_results), "--out", str(tmp_path / "figure.png"), "--device", "cpu"]
     if words[0] == "history":
         words += ["--results", str(own_results)]
     names = "|".join(rf"\b{re.escape(name)}\b" for name in sorted(values, key=len, reverse=True))
