@@ -40,6 +40,10 @@ class Grid:
             self._pixels[size] = Groups(index, height * width)
         return self._pixels[size]
 
+    def is_map(self, groups: Groups, size: Size) -> bool:
+        """Whether groups are the pixels of a map of this size. By equal sizes, as a tracer's are no keys."""
+        return any(groups is pixels and known == size for known, pixels in self._pixels.items())
+
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
@@ -60,7 +64,7 @@ class Assignment:
 
     def is_map(self, size: Size) -> bool:
         """Whether the tokens are the pixels of a map of this size, in order: stage 1, or any without CTM."""
-        return self.token is self.grid.pixels(size)
+        return self.grid.is_map(self.token, size)
 
     def of_map(self, size: Size) -> Assignment:
         """Every pixel of a map of this size a token, weight 1."""

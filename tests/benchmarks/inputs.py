@@ -23,7 +23,7 @@ from harness.profiling.pictures import crops
 from tcformer.backbone import Backbone
 from tcformer.tokens import Tokens
 
-STEADY = {"min_rounds": 5, "max_time": 0.5, "disable_gc": True, "timer": time.process_time}
+STEADY = {"min_rounds": 5, "max_time": 0.3, "disable_gc": True, "timer": time.process_time}
 """For `pytest.mark.benchmark`: half a second each. Processor time: on a machine that others use too, the median of so
 short a time on the clock was up to three times as long, and processor time within some per cent."""
 SEED = 0

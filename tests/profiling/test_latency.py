@@ -207,7 +207,7 @@ def test_a_graph_is_captured_once_without_autocast_keeping_copies_of_weights(cro
 def test_clustering_is_of_the_features_that_the_first_merge_sees(crops):
     seen = []
     model = latency.initial_model("tcformer_small").eval()
-    model.backbone.ctm1.cluster = lambda x: seen.append(x) or dpc_knn(x, 64)
+    model.backbone.ctm1.cluster = lambda x, score: seen.append(x) or dpc_knn(x, 64)
     with torch.inference_mode():
         model(normalise(torch.as_tensor(crops)))
     runner = Runner(replace(SMALL, what="clustering"), crops, "cpu")
