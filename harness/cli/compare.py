@@ -55,6 +55,7 @@ def command(
     """See HELP, and that of `harness.cli.gate`."""
     from harness.cli import compared
 
+    check_given(context, rows is not None, bool(weights))
     gate = context.info_name == "gate"
     compared.run(compared.Asked(
         base=base, candidate=candidate, gate=gate, rows=rows, inputs=inputs, batch=batch, precision=precision,
@@ -63,3 +64,22 @@ def command(
         settings=tuple(settings), margin=margin, benchmarks=benchmarks, device=device, threads=threads,
         images=images, calibration=calibration, calibrate=not no_calibration, strict=strict, junit=junit,
         github=github, summary=summary, json=json_output, out=out, every=every, results=results))
+
+
+OF_ROWS = ("inputs", "batch", "precision", "mode", "train")
+"""Parameters that say how the networks of --rows are measured."""
+OF_WEIGHTS = ("table", "profile", "data", "data_root", "eval_split", "settings")
+"""Parameters that say how --weights are evaluated."""
+
+
+def check_given(context: typer.Context, rows: bool, weights: bool) -> None:
+    """Raises UserError for an option that would have no effect without --rows, or without --weights."""
+    from harness.errors import UserError
+
+    for parameter in context.command.params:
+        if context.get_parameter_source(str(parameter.name)).name == "DEFAULT":  # type: ignore[union-attr]
+            continue
+        if parameter.name in OF_ROWS and not rows:
+            raise UserError(f"{parameter.opts[0]} is for the networks of --rows; without them a suite is measured")
+        if parameter.name in OF_WEIGHTS and not weights:
+            raise UserError(f"{parameter.opts[0]} is for --weights ROW=FILE, which are evaluated with both sides' code")

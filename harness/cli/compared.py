@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from harness.errors import UserError, Verdict, unknown
-from harness.gate.findings import KINDS, Comparison
+from harness.gate.findings import ACCURACY, KINDS, Comparison
 from harness.profiling.subjects import Settings, Subject
 from harness.report.verdicts import MARGIN
 
@@ -106,6 +106,8 @@ def _measured(asked: Asked, base: str, candidate: str, kinds: tuple[str, ...]) -
     from harness.gate.calibration import default_path
     from harness.gate.measured import Request, State, measure, state_file
 
+    if kinds == (ACCURACY,) and not asked.weights:
+        raise UserError("--only accuracy: of commits it is that of given weights; name them by --weights ROW=FILE")
     settings, subjects = _subjects(asked)
     request = Request(base, candidate, subjects, settings, kinds, asked.pairs,
                       (Path(asked.calibration) if asked.calibration else default_path()) if asked.calibrate else None,

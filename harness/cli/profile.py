@@ -69,6 +69,8 @@ def command(
 
     if html is not None:
         raise UserError("--html is for --operations")
+    if only is not None and suite is None:
+        raise UserError("--only is for the groups of a --suite")
     if boxes or weights or changes:
         raise UserError("--boxes, --weights and --set are for --end-to-end")
     if figure and (models is None or fit):

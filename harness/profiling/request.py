@@ -87,6 +87,9 @@ def _limit(text: str, device: str) -> int:
 
 def settings(request: Request, device: str) -> Settings:
     """How to measure."""
-    return Settings(device=device, threads=request.threads or usable_cores(),
+    cores = usable_cores()
+    if request.threads is not None and request.threads > cores:
+        raise UserError(f"--threads {request.threads}: this process may run on {cores} core(s)")
+    return Settings(device=device, threads=request.threads or cores,
                     images=Path(request.images) if request.images else None, rounds=request.rounds,
                     layers=request.layers)
