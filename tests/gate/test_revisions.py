@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.gate.blocks import lacks, network_pairs
+from harness.gate.measured import default_base
 from harness.gate.revisions import HERE, checked_out, unmet
 from harness.profiling.subjects import Settings, Subject
 
@@ -109,3 +110,10 @@ def test_a_revision_that_needs_what_is_not_installed_is_refused(repository, tmp_
 
 def test_this_project_runs_here(request):
     assert unmet(request.config.rootpath / "pyproject.toml") == []
+
+
+def test_untracked_files_beside_the_packages_are_no_change(repository):
+    (repository / "notes.txt").write_text("")
+    assert default_base(repository) == "HEAD~1"
+    (repository / "tcformer" / "more.py").write_text("")
+    assert default_base(repository) == "HEAD"
