@@ -227,7 +227,7 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     )
 
 
-YOUNGER = {"train.parts": []}
+YOUNGER: dict[str, Any] = {"train.parts": []}
 """Settings that came after version 1 of the protocol: at these values, which are what there was before, they do not
 enter a key, so that earlier records and trainings keep theirs."""
 

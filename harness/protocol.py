@@ -71,8 +71,8 @@ class Train(Section):
     batch_size: int = Field(64, ge=1, description="people a step and process")
     processes: int = Field(1, ge=1, description="processes (GPUs) the protocol trains on")
     steps_per_epoch: int | None = Field(None, ge=1, description="fewer steps than the data would give")
-    evaluate_every: int = Field(0, ge=0, description="epochs; the best whole AP so far is kept, with `parts` their mean "
-                                "AP. 0: the last epoch")
+    evaluate_every: int = Field(0, ge=0, description="epochs; the best whole AP so far is kept, with `parts` their "
+                                "mean AP. 0: the last epoch")
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     workers: int = Field(0, ge=0, description="loader processes; the result does not depend on it")
     max_broken_images: float = Field(0.01, ge=0, le=1, description="share of unreadable images that is tolerated")

@@ -41,9 +41,10 @@ class TrainCrops(Dataset):
     """Augmented crops of N people of a split.
 
     Sample i: `image` (H, W, 3) uint8 RGB, `points` (K, 2) float32 in input pixels, `visible` (K,) float32 0
-    or 1, 0 for points that are not of `train.parts` (of the mirrored person, where it is mirrored). The person of an unreadable image is replaced by the next one, in order, whose image can be read.
-    Where the unreadable images, of all loader processes together, become more than `train.max_broken_images`
-    allows, a sample raises TooManyBroken (a UserError).
+    or 1, 0 for points that are not of `train.parts` (of the mirrored person, where it is mirrored). The person of
+    an unreadable image is replaced by the next one, in order, whose image can be read. Where the unreadable
+    images, of all loader processes together, become more than `train.max_broken_images` allows, a sample raises
+    TooManyBroken (a UserError).
     """
 
     def __init__(self, split: Split, people_index: np.ndarray, protocol: Protocol, seed: int = 0) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.sets import DataRef
 from harness.errors import UserError, unknown
+from harness.kinds import SYSTEMS
 from harness.layout import Layout, load_layout
 from harness.protocol import Protocol, make_protocol
 from harness.record import DamagedRecord, newest, read_record
@@ -83,6 +84,9 @@ def open_row(name: str, results: Path, weights: Path | None = None) -> Row:
         record = read_record(folder / "record.json")
         if record is None:
             raise UserError(f"{name}: the folder has no record.json (a failed or unfinished row has none)")
+        if record["status"] == "failed" or record.get("kind", SYSTEMS) != SYSTEMS:
+            raise UserError(f"{name}: the record is of a failure, or of a network that was only measured: there is "
+                            "nothing to draw")
         return of_record(folder, record, weights)
     records = records_below(results)
     if name in records:
@@ -93,14 +97,15 @@ def open_row(name: str, results: Path, weights: Path | None = None) -> Row:
 
 
 def records_below(results: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Row -> folder and newest record, of every table and profile; failures and damaged ones are left out."""
+    """Row -> folder and newest record of a system, of every table and profile; left out are failures, damaged ones, and
+    networks that were only measured."""
     found = []
     for path in sorted(results.glob("*/*/*/record.json")):
         try:
             record = read_record(path)
         except DamagedRecord:
             continue
-        if record is not None and record["status"] != "failed":
+        if record is not None and record["status"] != "failed" and record.get("kind", SYSTEMS) == SYSTEMS:
             found.append((path.parent, record))
     return newest(found)
 
@@ -109,7 +114,7 @@ def of_record(folder: Path, record: dict[str, Any], weights: Path | None) -> Row
     """A row that was run. Raises UserError where its weights are not there."""
     if weights is None:
         weights = run_weights(folder, record)
-        said = f"weights of the run ({record['status']})"
+        said = "weights of the run"
     else:
         said = f"weights {weights.name}"
     model = record["model"]

@@ -92,8 +92,8 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
     """Train `model` and leave its weights in `folder`; continue where an interrupted training of the same identity was.
 
     `progress(done, total, loss)` is called every few steps; `evaluate(model)` gives the AP of whole bodies, or the
-    mean of `train.parts`, for `train.evaluate_every` (the best so far is kept and is the result). Returns and stores the training's
-    result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
+    mean of `train.parts`, for `train.evaluate_every` (the best so far is kept and is the result). Returns and
+    stores the training's result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
     """
     train = setting.protocol.train
     if setting.channels_last:
