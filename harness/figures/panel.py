@@ -128,10 +128,10 @@ def draw_person(axes: Axes, keypoints: np.ndarray, layout: Layout, scale: float 
 
 
 def confidence(keypoints: np.ndarray, layout: Layout) -> str:
-    """The mean confidence of each part, in words."""
+    """The mean confidence of each part, in words; parts of which a point is NaN are left out."""
     found = []
     for name, part in layout.parts.items():
-        if part.points is not None:
+        if part.points is not None and np.isfinite(keypoints[part.slice, 2]).all():
             found.append(f"{PART_NAMES.get(name, name)} {keypoints[part.slice, 2].mean():.2f}")
     return ", ".join(found)
 

@@ -100,7 +100,7 @@ def image_figure(posed: Posed, title: str) -> Figure:
         axes.set_title(posed.images.path[_row(posed, int(image_id))].name, fontsize=7)
         if len(mine):
             best = mine[posed.scored.score[mine].argmax()]
-            said = confidence(posed.scored.keypoints[best], posed.layout)
+            said = confidence(posed.drawn(int(best)), posed.layout)
             axes.set_xlabel(f"{len(mine)} predicted; mean confidence of the surest:\n{said}", fontsize=6)
     for axes in list(figure.axes)[count:]:
         axes.set_axis_off()
