@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -78,8 +78,15 @@ def start(context: typer.Context, row: str, weights: str | None, results: str, o
     sidecar.check_beside(target)
     if weights and len(names) > 1:
         raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
-    rows = [open_row(name, Path(results), Path(weights) if weights else None) for name in names]
+    rows = told_apart([open_row(name, Path(results), Path(weights) if weights else None) for name in names])
     return Start(rows, Path(results), target, resolve_device(device), command_of(context))
+
+
+def told_apart(rows: list[Row]) -> list[Row]:
+    """Rows of one title with their seeds in it."""
+    titles = [row.title for row in rows]
+    return [replace(row, title=f"{row.title}, seed {row.record['seed']}")
+            if row.record is not None and titles.count(row.title) > 1 else row for row in rows]
 
 
 def command_of(context: typer.Context) -> str:
@@ -171,6 +178,8 @@ def tokens(
     stages: str = typer.Option("", help="draw these stages only, for example 2,3,4; all are measured"),
     task: str = typer.Option("pose", help="pose: crops of people; face: crops of faces; classification: the centre of "
                                           "the image at 224x224; several, separated by commas, are drawn side by side"),
+    initial: bool = typer.Option(False, "--initial", help="beside the rows, the network of the first with initial "
+                                                          "weights, under the same protocol"),
     weights: str | None = WEIGHTS,
     results: str = RESULTS,
     boxes: str | None = BOXES,
@@ -203,6 +212,8 @@ def tokens(
         raise UserError(f"{named}, but --image names none")
     begun = start(context, row, weights, results, out, device, "" if tasks == [POSE] else "+".join(tasks),
                   "" if views == ["regions"] else "+".join(views), stems(image))
+    if initial:
+        begun = replace(begun, rows=[*begun.rows, begun.rows[0].untrained()])
     notes = [NOT_YET_S7] if FACE in tasks else []
     measured, on, shown = [], "", None
     if image:
@@ -233,5 +244,6 @@ def tokens(
         return
     if measured:
         print_whole(token_table.as_table(measured))
+        print_whole(token_table.starved_table(measured))
     for note in notes:
         typer.echo(note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harness.explain.rescoring import Evidence
 
 
+INITIAL = "initial weights, not trained"
+
+
 @dataclass(frozen=True)
 class Row:
     """A network with the protocol it is run under."""
@@ -36,6 +39,15 @@ class Row:
     folder: Path | None = None
     """Where the record lies; None for a registered network."""
     record: dict[str, Any] | None = None
+
+    def untrained(self) -> Row:
+        """The same network under the same protocol, with initial weights: what training is to be held against.
+
+        Raises UserError where it has these already.
+        """
+        if self.weights is None:
+            raise UserError(f"--initial: {self.title} has initial weights already")
+        return replace(self, title=self.spec.name, weights=None, said=INITIAL, folder=None, record=None)
 
     def network(self, device: str) -> nn.Module:
         """The network with its weights, in evaluation mode. Raises UserError for weights that do not fit."""
@@ -140,7 +152,7 @@ def of_network(name: str, weights: Path | None) -> Row:
     if weights is None:
         spec = model_spec(name)
         return Row(spec.name, spec, make_protocol({}, "the defaults"), load_layout("coco-wholebody"), None,
-                   "initial weights, not trained")
+                   INITIAL)
     from harness.weights import read_checkpoint
 
     meta = read_checkpoint(weights).get("meta")

@@ -15,6 +15,7 @@ from harness.figures.photos import nobody
 from harness.figures.rows import open_row, records_below
 from harness.layout import load_layout
 from harness.record import SCHEMA
+from harness.registry import build_model
 from harness.weights import FORMAT
 from tests.figures.test_regions import GRID, HALVES
 
@@ -63,12 +64,23 @@ def test_density_is_held_against_stage_1_on_the_same_images():
     of[:, 0, 0], of[:, 1, 0] = 0.2, 0.5
     of[:, 0, 3], of[:, 1, 3] = 0.8, 0.5
     first, second = shares.summarise(of, np.arange(40))
-    assert first["people"] == shares.Share(pytest.approx(0.2), 1.0, (1.0, 1.0))
+    assert first["people"] == shares.Share(pytest.approx(0.2), 1.0, (1.0, 1.0), 0.0)
     assert second["people"].density == pytest.approx(2.5)
     assert second["people"].interval == pytest.approx((2.5, 2.5))
     assert second["background"].density == pytest.approx(0.625)
     assert second["faces"] == shares.Share(0.0, None, None)
+    assert (second["people"].starved, second["background"].starved, second["faces"].starved) == (0.0, 1.0, None)
     assert shares.summarise(of, np.zeros(40))[1]["people"].interval is None  # one image
+
+
+def test_some_starve_while_the_mean_rises():
+    of = np.full((10, 2, 4), 0.2)
+    of[:, 1, 1] = [0.9] * 6 + [0.1] * 4  # faces
+    of[8:, :, 1] = 0  # two have none
+    found = shares.summarise(of, np.arange(10))[1]["faces"]
+    assert found.density > 2
+    assert found.starved == 2 / 8
+    assert shares.summarise(of, np.arange(10))[1]["hands"].starved == 0  # evenly spread
 
 
 def test_intervals_hold_the_ratio_of_images_that_differ():
@@ -127,6 +139,21 @@ def test_the_command_draws_and_measures_people_faces_and_centres(photo, tmp_path
     assert (out.read_bytes(), out.with_suffix(".json").read_bytes()) == before
 
 
+def test_trained_weights_are_held_against_initial_ones_of_the_same_network(photo, tmp_path, capsys):
+    torch.manual_seed(1)
+    row = open_row("tcformer_small", tmp_path)
+    weights = tmp_path / "w.pth"
+    small = {"crop": {"width": 96, "height": 128}}
+    torch.save({"format": FORMAT, "meta": {"model": "tcformer_small", "protocol": small},
+                "model": build_model(row.spec, 133).state_dict()}, weights)
+    asked = ["--row", "tcformer_small", "--weights", weights, "--image", photo, "--boxes", annotations(photo), "--json"]
+    figure(*asked, "--initial", results=tmp_path)
+    trained, initial = json.loads(capsys.readouterr().out)["networks"]
+    assert (trained["weights"], initial["weights"]) == ("weights w.pth", "initial weights, not trained")
+    assert trained["stages"][0] == initial["stages"][0]  # the same crop, of the same size
+    assert trained["stages"][3] != initial["stages"][3]
+
+
 def test_a_figure_goes_to_the_results_where_it_is_not_told_where(photo, tmp_path):
     figure("--row", "tcformer_small", "--image", photo, "--view", "density", "--stages", "4", results=tmp_path)
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
@@ -166,6 +193,7 @@ def test_networks_that_were_only_measured_are_no_rows_to_draw(tmp_path):
     (["--row", "tcformer_small,hrnet_small", "--image", "PHOTO"], "hrnet_small has no tokens"),
     (["--weights", "OTHER", "--image", "PHOTO"], r"other\.pth is of model hrnet_small, not of tcformer_small"),
     (["--image", "none.jpg"], r"--image none\.jpg: No such file"),
+    (["--initial", "--image", "PHOTO"], "--initial: tcformer_small has initial weights already"),
     (["--stages", "5", "--image", "PHOTO"], r"unknown stage '5'.* in --stages"),
     (["--all", "--stages", "4"], "--stages 4: for what is drawn, but --image names none"),
     (["--image", "PHOTO", "--out", "BESIDE"], r"photo\.json, which describes no figure"),
