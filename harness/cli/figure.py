@@ -83,10 +83,12 @@ def start(context: typer.Context, row: str, weights: str | None, results: str, o
 
 
 def told_apart(rows: list[Row]) -> list[Row]:
-    """Rows of one title with their seeds in it."""
-    titles = [row.title for row in rows]
-    return [replace(row, title=f"{row.title}, seed {row.record['seed']}")
-            if row.record is not None and titles.count(row.title) > 1 else row for row in rows]
+    """The rows, with their seeds in the titles where these are not all the same, or where a title is there twice."""
+    seeds = {row.record["seed"] for row in rows if row.record is not None}
+    if len(seeds) < 2 and len({row.title for row in rows}) == len(rows):
+        return rows
+    return [row if row.record is None else replace(row, title=f"{row.title}, seed {row.record['seed']}")
+            for row in rows]
 
 
 def command_of(context: typer.Context) -> str:

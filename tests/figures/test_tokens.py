@@ -1,6 +1,7 @@
 """Tokens of every stage: their shares by hand-made assignments, and what the command draws, measures and refuses."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from harness.cli import app
+from harness.cli.figure import told_apart
 from harness.data.types import People
 from harness.errors import UserError
 from harness.figures import shares
@@ -169,6 +171,14 @@ def record(results, table, row, **more):
         "model": {"name": "tcformer_small"}, "protocol": {}, "data": {}, "machine": {}, "metrics": {"parts": {}},
         **more}))
     return folder
+
+
+def test_rows_of_different_seeds_say_theirs(tmp_path):
+    row = open_row("tcformer_small", tmp_path)
+    one, two = (replace(row, record={"seed": seed}) for seed in (0, 1))
+    titles = [of.title for of in told_apart([one, two, row])]
+    assert titles == [f"{row.title}, seed 0", f"{row.title}, seed 1", row.title]
+    assert told_apart([one, replace(one, title="other")])[0].title == row.title
 
 
 def test_networks_that_were_only_measured_are_no_rows_to_draw(tmp_path):
