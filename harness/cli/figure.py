@@ -43,8 +43,8 @@ class Start:
 
     @property
     def with_data(self) -> Row:
-        """The first row that was run, whose evaluation data are shown; the first network where none was."""
-        return next((row for row in self.rows if row.record is not None), self.rows[0])
+        """The first row that was run on people, whose evaluation data are shown; the first network where none was."""
+        return next((row for row in self.rows if row.record is not None and not row.classifies), self.rows[0])
 
     def facts(self) -> dict[str, Any]:
         """The fields of a description that both commands fill alike."""

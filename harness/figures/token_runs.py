@@ -11,7 +11,7 @@ from harness.figures.rows import Row
 from harness.figures.token_figure import Shown
 from harness.figures.token_table import Measured, measured
 from harness.figures.tokens import backbone_of, network_of, run, shares_of
-from harness.figures.views import INPUTS, POSE, View, pixels, views_of
+from harness.figures.views import INPUTS, POSE, View, pixels, tasks_of, views_of
 
 
 def table_of(rows: list[Row], photos: Photos, tasks: list[str], device: str, first: int | None, one_each: bool = False
@@ -19,7 +19,7 @@ def table_of(rows: list[Row], photos: Photos, tasks: list[str], device: str, fir
     """The shares of every row's tokens on the same boxes, the `first` of them or all; `one_each` as of `views_of`."""
     found = []
     for row in rows:
-        for task in tasks:
+        for task in tasks_of(row, tasks):
             views = views_of(photos, row, task, one_each)[:first]
             shares = measure(row, photos, views, task, device)
             title = row.title if tasks == [POSE] else f"{row.title}, {INPUTS[task]}"
@@ -31,7 +31,7 @@ def pictures(rows: list[Row], photos: Photos, tasks: list[str], device: str) -> 
     """For each image every row with every task, row by row; None where the image has no face to show."""
     columns: list[dict[int, Shown]] = []
     for row in rows:
-        for task in tasks:
+        for task in tasks_of(row, tasks):
             backbone = backbone_of(network_of(row, task, device), row.title)
             column = {}
             for view in views_of(photos, row, task, one_each=True):

@@ -22,10 +22,6 @@ INPUTS = {POSE: "crop of a person", FACE: "crop of a face, not yet S7", CLASSIFI
 """Every task's input in words, for the head of a column."""
 NOT_YET_S7 = ("Not yet Figure S7: its network aligns faces (98 points of WFLW) and was trained on crops of faces. This "
               "one was trained on crops of whole people, and is shown faces, which it never saw so large.")
-CLASSIFIED = 224
-"""Pixels of a classifier's input (paper, supplementary section 1)."""
-CROP_SHARE = 0.9
-"""Of the shorter side: the centred square that a classifier sees (`crop_pct` of `tcformer.registry`)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,15 @@ def parse_tasks(text: str) -> list[str]:
     return list(dict.fromkeys(tasks))
 
 
+def tasks_of(row: Row, tasks: list[str]) -> list[str]:
+    """Those of the tasks that a row has: a classifier has one. Raises UserError where it has none of them."""
+    if not row.classifies:
+        return tasks
+    if CLASSIFICATION not in tasks:
+        raise UserError(f"--task {','.join(tasks)}: {row.title} sees no people; name {CLASSIFICATION}, too")
+    return [CLASSIFICATION]
+
+
 def views_of(photos: Photos, row: Row, task: str, one_each: bool = False) -> list[View]:
     """The crop of every person or face, as the row's protocol has it; for classification the centre of every image.
 
@@ -58,8 +63,8 @@ def views_of(photos: Photos, row: Row, task: str, one_each: bool = False) -> lis
     if task == CLASSIFICATION:
         found = []
         for image_id, size in zip(photos.split.images.id, photos.split.images.size, strict=True):
-            side = CROP_SHARE * float(size.min())
-            found.append(View(int(image_id), size / 2, np.array([side, side]), CLASSIFIED, CLASSIFIED))
+            side = row.centre.share * float(size.min())
+            found.append(View(int(image_id), size / 2, np.array([side, side]), row.centre.size, row.centre.size))
         return found
     boxes = faces_of(photos) if task == FACE else photos.boxes
     boxes = largest(boxes) if one_each else boxes

@@ -15,10 +15,12 @@ from harness.errors import UserError
 from harness.figures import shares
 from harness.figures.photos import nobody
 from harness.figures.rows import open_row, records_below
+from harness.figures.tokens import network_of
 from harness.layout import load_layout
 from harness.record import SCHEMA
 from harness.registry import build_model
 from harness.weights import FORMAT
+from tcformer.registry import tcformer_light
 from tests.figures.test_regions import GRID, HALVES
 
 LAYOUT = load_layout("coco-wholebody")
@@ -171,6 +173,41 @@ def record(results, table, row, **more):
         "model": {"name": "tcformer_small"}, "protocol": {}, "data": {}, "machine": {}, "metrics": {"parts": {}},
         **more}))
     return folder
+
+
+def test_a_classifier_stands_beside_pose_networks(photo, tmp_path, capsys):
+    pose = open_row("tcformer_small", tmp_path).spec
+    backbone = {name: value for name, value in pose.args.items() if not name.startswith(("variant", "neck"))}
+    weights = tmp_path / "final.pth"
+    torch.manual_seed(3)
+    torch.save({"format": FORMAT, "meta": {"kind": "classification", "model": pose.name},
+                "model": tcformer_light(num_classes=5, **backbone).state_dict()}, weights)
+    record(tmp_path, "imagenet", "base", kind="classification", status="stand-in", title="TCFormer", seed=0,
+           weights={"file": str(weights)},
+           protocol={"crop": {"width": 96, "height": 96}, "test": {"crop_share": 0.875}})
+    asked = ["--row", "tcformer_small,base", "--image", photo, "--boxes", annotations(photo)]
+    figure(*asked, "--task", "pose,classification", "--json", "--stages", "4", results=tmp_path)
+    found = json.loads(capsys.readouterr().out)["networks"]
+    assert [of["title"] for of in found] == [
+        "tcformer_small, crop of a person", "tcformer_small, centre of the image",
+        "TCFormer, stand-in tcformer_small, classifier, centre of the image"]
+    row = open_row("base", tmp_path)
+    assert (row.centre.size, row.centre.share) == (96, 0.875)
+    held = network_of(row, "classification", "cpu").state_dict()["backbone.block1.0.attn.q.weight"]
+    torch.testing.assert_close(held, torch.load(weights)["model"]["block1.0.attn.q.weight"])
+    with pytest.raises(UserError, match=r"--task pose: TCFormer, .* sees no people; name classification, too"):
+        figure(*asked, results=tmp_path)
+    with pytest.raises(UserError, match="its evaluation data have no annotated people"):
+        figure("--row", "base", "--task", "classification", "--all", results=tmp_path)
+    with pytest.raises(UserError, match="only `harness figure tokens --task classification` draws it"):
+        app(["figure", "poses", "--row", "base", "--image", str(photo), "--results", str(tmp_path), "--device", "cpu"],
+            standalone_mode=False)
+
+
+def test_a_folder_that_happens_to_have_the_name_of_a_row_is_not_in_its_way(tmp_path, monkeypatch):
+    (tmp_path / "tcformer").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert open_row("tcformer", tmp_path).folder is None
 
 
 def test_rows_of_different_seeds_say_theirs(tmp_path):
