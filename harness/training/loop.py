@@ -91,9 +91,9 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
         say: Callable[[str], None] = print) -> dict[str, Any]:
     """Train `model` and leave its weights in `folder`; continue where an interrupted training of the same identity was.
 
-    `progress(done, total, loss)` is called every few steps; `evaluate(model)` gives whole AP for
-    `train.evaluate_every` (the best so far is kept and is the result). Returns and stores the training's
-    result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
+    `progress(done, total, loss)` is called every few steps; `evaluate(model)` gives the AP of whole bodies, or the
+    mean of `train.parts`, for `train.evaluate_every` (the best so far is kept and is the result). Returns and
+    stores the training's result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
     """
     train = setting.protocol.train
     if setting.channels_last:
@@ -131,7 +131,7 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
         last = epoch + 1 == train.epochs
         if evaluate and train.evaluate_every and ((epoch + 1) % train.evaluate_every == 0 or last):
             value = evaluate(plain)
-            history[-1]["wholebody_AP"] = value
+            history[-1][f"{'+'.join(train.parts) or 'wholebody'}_AP"] = value
             if best is None or value > best["value"]:
                 best = {"epoch": epoch + 1, "value": value}
                 if accelerator.is_main_process:
