@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.everything import tables as all_tables
+from harness.gate.history.commits import Repository
 from harness.kinds import profile_of
+from harness.page import history, precision
 from harness.page.content import Page, Section
+from harness.profiling.revision import ROOT
 from harness.record import all_records
 from harness.registry import spec_data
+from harness.report.model import RowResult
 from harness.report.show import gather
+
+BASELINES = Path("results/baselines")
+"""Where `harness baseline` keeps them unless told otherwise."""
 
 
 def collect(results: Path, table: str | None = None, profile: str | None = None) -> Page:
@@ -30,7 +37,7 @@ def collect(results: Path, table: str | None = None, profile: str | None = None)
     for name, of in stored(results, table, profile):
         try:
             report, form = gather(name, of, results)
-            sections.append(form.page(report))
+            sections.append(_with_precision(form.page(report), report, results))
         except UserError as error:
             if table is not None:
                 raise
@@ -41,8 +48,11 @@ def collect(results: Path, table: str | None = None, profile: str | None = None)
         which = " ".join(["no records", *([f"of {table}"] if table else []), *([f"in profile {profile}"] if profile else
                                                                               [])])
         raise UserError("; ".join([f"{which} in {results} (--results DIR; `harness run` makes them)", *notes]))
+    keys = {str(results / Path(file).relative_to(Path(file).parts[0])): key for key, file in files.items()}
+    charts, skipped = history.chart(results, BASELINES, Repository(ROOT), keys)
+    notes += [f"not in the history: {line}" for line in skipped]
     title = sections[0].title if len({section.table for section in sections}) == 1 else "Tables and records"
-    return Page(title, results.resolve().name, tuple(sections), files=files, notes=tuple(notes))
+    return Page(title, results.resolve().name, tuple(sections), tuple(charts), files=files, notes=tuple(notes))
 
 
 def stored(results: Path, table: str | None, profile: str | None) -> Iterator[tuple[str, str]]:
@@ -68,6 +78,16 @@ def records(page: Page) -> dict[str, Mapping[str, Any]]:
     return {record["key"]: record for section in page.sections for record in section.records}
 
 
-def with_charts(section: Section, charts: Sequence[Any]) -> Section:
-    """The section with further charts behind its own."""
+def _with_precision(section: Section, report: Any, results: Path) -> Section:
+    """The section with the curves that stored predictions give, behind its own charts."""
+    folders = {record["key"]: folder for folder, record in all_records(results, section.table, section.profile)[0]}
+    found = [result for result in results_of(report) if result.measured and precision.has_predictions(result.record)]
+    charts = precision.chart([(result, folders[result.record["key"]]) for result in found],
+                             list(report.table.get("parts") or ()), section.id)
     return replace(section, charts=(*section.charts, *charts))
+
+
+def results_of(report: Any) -> Iterator[RowResult]:
+    """The rows of a report of any kind."""
+    for row in report.rows:
+        yield row if isinstance(row, RowResult) else row.result

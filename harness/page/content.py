@@ -164,9 +164,8 @@ class Figure:
     file: str
     command: str = ""
     notes: tuple[str, ...] = ()
-    rows: tuple[str, ...] = ()
-    width: int | None = None
-    height: int | None = None
+    rows: tuple[tuple[str, str], ...] = ()
+    """In words, and the key of each one's record."""
 
 
 @dataclass(frozen=True)

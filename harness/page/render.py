@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from typing import Any
 from harness.errors import UserError
 from harness.page import collect
 from harness.page.content import RECORD, Cell, Chart, Column, Grid, Line, Page, Ref
+from harness.page.figures import figures
 from harness.page.sources import sources
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("theme.js", "tables.js", "details.js", "scales.js", "charts.js")
 LIMIT = 5_000_000
 """Bytes of a page, at most."""
+SPARE = 100_000
+"""Bytes kept for what is written around figures."""
 
 
 @dataclass
@@ -67,8 +70,13 @@ def script_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def render(page: Page) -> str:
-    """The HTML of a page. Raises UserError where it would be larger than LIMIT."""
+def render(page: Page, results: Path) -> str:
+    """The HTML of a page with the figures of its results folder, as large as there is room for them.
+
+    Raises UserError where it would be larger than LIMIT without any figure.
+    """
+    room = LIMIT - len(_html(page).encode("utf-8")) - SPARE
+    page = replace(page, figures=tuple(figures(results, max(0, room))))
     text = _html(page)
     size = len(text.encode("utf-8"))
     if size > LIMIT:
@@ -84,7 +92,7 @@ def _html(page: Page) -> str:
     charts = [chart for section in page.sections for chart in section.charts] + list(page.charts)
     drawn = {chart.id: _chart(chart, data) for chart in charts}
     return str(environment().get_template("page.html.j2").render(
-        page=page, sections=sections, records=_record_rows(page, data),
+        page=page, sections=sections, pictures=list(_pictures(page, data)), records=_record_rows(page, data),
         scripts=SCRIPTS, data=_payload(page, data, drawn), sources=_source_rows(data)))
 
 
@@ -136,6 +144,15 @@ def _payload(page: Page, data: Data, charts: Mapping[str, Any]) -> dict[str, Any
         "refs": [[ref.kind, ref.id, list(ref.path), ref.role] for ref in data.refs],
         "records": {key: {"file": page.files.get(key, ""), "data": record} for key, record in known.items()},
         "published": sources((ref.kind, ref.id) for ref in data.refs if ref.kind != RECORD)}
+
+
+def _pictures(page: Page, data: Data) -> Iterator[dict[str, Any]]:
+    """The figures with their rows, which open their records where the page has them."""
+    known = collect.records(page)
+    for figure in page.figures:
+        rows = [{"text": text, "number": data.cell(f"{text}, record", Cell(key[:12], refs=(Ref(RECORD, key),)))
+                 if key in known else None} for text, key in figure.rows]
+        yield {"of": figure, "rows": rows}
 
 
 def _record_rows(page: Page, data: Data) -> list[dict[str, Any]]:

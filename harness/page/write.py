@@ -16,5 +16,5 @@ def write_page(results: Path, file: Path | None = None, table: str | None = None
     """Write the page of a results folder and return its path. Raises UserError as `collect` and `render` do."""
     page = collect(results, table, profile)
     path = file or results / NAME
-    write_text(path, render(page))
+    write_text(path, render(page, results))
     return path

@@ -62,6 +62,17 @@ def history(row: str, metric: str, folders: Sequence[Path], store: Path, reposit
     return History(row, metric, tuple(series), tuple(_notes(stated, known, repository, values)), tuple(skipped))
 
 
+def all_series(files: Iterable[tuple[File, str]], metric: str, repository: Repository, skipped: list[str]
+               ) -> tuple[Series, ...]:
+    """Every series of a metric, whatever the row; a line goes to `skipped` for each file that cannot be used."""
+    found = _measured(files, metric, skipped)
+    links = [one for one in found if isinstance(one, Link)]
+    values = [one for one in found if isinstance(one, Measurement)]
+    known = repository.known([one.commit for one in values if one.commit]
+                             + [commit for link in links for commit in (link.base, link.candidate)])
+    return (*_of_values(values, known, repository, metrics.is_relative(metric)), *_of_links(links, known, repository))
+
+
 def _measured(files: Iterable[tuple[File, str]], metric: str, skipped: list[str] | None = None
               ) -> list[Measurement | Link]:
     found: list[Measurement | Link] = []
