@@ -62,11 +62,11 @@ def conditions(result: RowResult) -> str:
 
 def of_table(report: TableReport, name: str) -> Iterator[Chart]:
     """The charts that a table's own numbers make."""
+    measured = [row.result for row in report.rows if row.result.measured]
     yield by_part(report, name)
-    if any(row.result.measured for row in report.rows):
+    if measured:
         yield against_cost(report, name)
-        trained = [row.result for row in report.rows if row.result.measured]
-        yield from trainings(trained, name)
+        yield from trainings(measured, name)
 
 
 def _id(row: RowReport) -> str:

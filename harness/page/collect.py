@@ -84,7 +84,8 @@ def _with_precision(section: Section, report: Any, results: Path) -> Section:
     found = [result for result in results_of(report) if result.measured and precision.has_predictions(result.record)]
     charts = precision.chart([(result, folders[result.record["key"]]) for result in found],
                              list(report.table.get("parts") or ()), section.id)
-    return replace(section, charts=(*section.charts, *charts))
+    rows = tuple(str(result.row["id"]) for result in results_of(report))
+    return replace(section, charts=tuple(replace(chart, rows=rows) for chart in (*section.charts, *charts)))
 
 
 def results_of(report: Any) -> Iterator[RowResult]:

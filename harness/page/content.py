@@ -129,7 +129,9 @@ class Chart:
     categories: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
-    """The choice that is shown first; the first view where it is not there."""
+    """The choice that is shown first; the first of each selector where it is not given."""
+    rows: tuple[str, ...] = ()
+    """In the order in which they take colours: the same in all charts of a table."""
 
 
 @dataclass(frozen=True)

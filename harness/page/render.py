@@ -124,7 +124,8 @@ def _line(grid: Grid, line: Line, data: Data) -> dict[str, Any]:
 
 def _chart(chart: Chart, data: Data) -> dict[str, Any]:
     return {
-        "id": chart.id, "title": chart.title, "form": chart.form, "categories": list(chart.categories),
+        "id": chart.id, "title": chart.title, "form": chart.form, "rows": list(chart.rows),
+        "categories": list(chart.categories),
         "selectors": [[name, list(options)] for name, options in chart.selectors], "start": list(chart.start),
         "views": [{"choice": list(view.choice), "x": view.x, "y": view.y, "note": view.note, "curves": [
             {"name": curve.name, "row": curve.row, "hollow": curve.hollow, "step": curve.step, "points": [

@@ -22,15 +22,14 @@ function shape(kind, x, y, size, style) {
 
 document.querySelectorAll("[data-chart]").forEach((box) => {
   const chart = data.charts[box.dataset.chart], plot = box.querySelector(".plot");
-  const off = new Set(), rows = new Map(), names = new Map();
+  const off = new Set(), rows = new Map(chart.rows.map((row, i) => [row, i])), names = new Map();
   for (const view of chart.views) for (const curve of view.curves) {
     const row = curve.row || curve.name;
     if (!rows.has(row)) rows.set(row, rows.size);
-    if (!names.has(curve.name)) names.set(curve.name, [...names.values()].filter((one) => one.row === row).length);
-    names.set(curve.name, { row, nth: names.get(curve.name).nth ?? [...names.values()].filter((one) => one.row === row).length });
+    if (!names.has(curve.name)) names.set(curve.name, { row, nth: [...names.values()].filter((one) => one.row === row).length });
   }
   const controls = make("div", { class: "controls" }), selects = chart.selectors.map(([name, options], i) => {
-    const select = make("select", {}, ...options.map((text) => make("option", { text })));
+    const select = make("select", { "aria-label": name }, ...options.map((text) => make("option", { text })));
     if (chart.start.length) select.value = chart.start[i];
     select.addEventListener("change", render);
     if (options.length > 1) controls.append(make("label", { text: name }, select));
