@@ -7,11 +7,8 @@ page's own script, by its hash, and nothing from elsewhere.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +16,9 @@ from harness.errors import UserError
 from harness.page import collect
 from harness.page.content import RECORD, Cell, Chart, Column, Grid, Line, Page, Ref
 from harness.page.figures import figures
+from harness.page.html import environment
 from harness.page.sources import sources
 
-ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("theme.js", "tables.js", "details.js", "scales.js", "charts.js")
 LIMIT = 5_000_000
 """Bytes of a page, at most."""
@@ -44,30 +41,6 @@ class Data:
         """The number of a cell that can be opened."""
         self.cells.append([title, cell.text, list(cell.hint), [self.ref(ref) for ref in cell.refs]])
         return len(self.cells) - 1
-
-
-def environment(*folders: Path) -> Any:
-    """jinja2 with escaping on, templates of these folders and those that all pages share."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(loader=FileSystemLoader([*folders, ASSETS]), autoescape=True, undefined=StrictUndefined,
-                       trim_blocks=True, lstrip_blocks=True)
-    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    made.globals |= {"asset": asset, "script_hash": script_hash}
-    return made
-
-
-@cache
-def asset(*names: str) -> Any:
-    """Files of this package, one after the other, as they are."""
-    from markupsafe import Markup
-
-    return Markup("\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names))
-
-
-def script_hash(text: str) -> str:
-    """A script as a content security policy names it."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def render(page: Page, results: Path) -> str:

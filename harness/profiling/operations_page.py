@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.page.html import environment
 from harness.profiling import operations_words as words
 from harness.profiling.words import significant, size
 
@@ -15,10 +16,7 @@ NAMED_OPERATORS = 12
 
 def page(record: dict[str, Any]) -> str:
     """HTML of a record of `harness profile --operations`; every name in it is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    template = environment(TEMPLATE.parent).get_template(TEMPLATE.name)
     return template.render(
         networks=[_network(record, network) for network in record["networks"]], machine=words.machine_line(record),
         conventions=[(given["name"], given["text"]) for given in record["conventions"]])

@@ -73,7 +73,9 @@ document.querySelectorAll("[data-chart]").forEach((box) => {
     const x = dots ? { at: (i) => left + (i + 0.5) / chart.categories.length * (width - left - right), ticks: chart.categories.map((_, i) => i) }
       : scale(all.map((p) => p[0]), left, width - right, chart.form === "scatter" && log.checked && positive, false);
     for (const tick of y.ticks) svg.append(draw("line", { x1: left, x2: width - right, y1: y.at(tick), y2: y.at(tick), class: "grid" }), text(left - 6, y.at(tick) + 4, digits(tick), "end"));
+    const whole = all.every((p) => Number.isInteger(p[0]));  // epochs, commits
     for (const tick of x.ticks) {
+      if (whole && !Number.isInteger(tick)) continue;
       if (!dots) svg.append(draw("line", { x1: x.at(tick), x2: x.at(tick), y1: top, y2: height - bottom, class: "grid" }));
       svg.append(text(x.at(tick), height - bottom + 17, dots ? chart.categories[tick] : digits(tick), "middle"));
     }
