@@ -68,7 +68,8 @@ def show(record: dict[str, Any], depth: int) -> None:
         for line in words.lines(network):
             typer.echo(line)
         typer.echo("")
-    typer.echo(words.machine_line(record))
+    for line in words.machine_lines(record):
+        typer.echo(line)
 
 
 def write_page(path: Path) -> None:
