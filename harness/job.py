@@ -50,7 +50,7 @@ DRAWS = 0
 Tell = Callable[..., None]
 
 
-def training_folder(results: Path, job: Job) -> TrainingFolder:
+def training_folder(results: Path, job: Task) -> TrainingFolder:
     """The checkpoints of a job's training."""
     from harness.training.checkpoints import TrainingFolder
 
@@ -123,31 +123,40 @@ def evaluation_noise(model: torch.nn.Module, job: Job, protocol: Protocol, split
     return {"options": spec.test_noise, "repeats": found}
 
 
+def train_once(job: Task, model: torch.nn.Module, results: Path, start: Callable[[TrainingFolder], dict[str, Any]]
+               ) -> dict[str, Any]:
+    """The result of the finished training of the same content, its weights in `model`, or else of `start(folder)`."""
+    from harness.weights import read_checkpoint
+
+    folder = training_folder(results, job)
+    with contextlib.ExitStack() as stack:
+        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+            stack.enter_context(locked(folder.lock, "the training", wait=True))
+        finished = folder.finished()
+        if finished is not None and finished["identity"]["key"] == job.train_key:
+            model.load_state_dict(read_checkpoint(folder.final)["model"])
+            say(f"training already done: {folder.path}")
+            return finished
+        return start(folder)
+
+
 def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
           ) -> dict[str, Any]:
     """Train the network, or take the finished training of the same content; returns the training's result."""
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
-            stack.enter_context(locked(training_folder(results, job).lock, "the training", wait=True))
-        return _train(job, protocol, model, results, tell, evaluation)
+    return train_once(job, model, results,
+                      lambda folder: _train(job, protocol, model, folder, tell, evaluation))
 
 
-def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
+def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: TrainingFolder, tell: Tell, evaluation: Split
            ) -> dict[str, Any]:
     from harness.data.coco import trainable
     from harness.data.crops import TrainCrops
     from harness.training.loop import Setting, fit, make_accelerator
-    from harness.weights import read_checkpoint
+    from harness.training.pose import PoseLesson
 
     assert job.train is not None
     spec = model_spec(job.model, job.model_args)
-    folder = training_folder(results, job)
     identity = {"key": job.train_key, "code": code_hash(spec.package)}
-    finished = folder.finished()
-    if finished is not None and finished["identity"]["key"] == job.train_key:
-        model.load_state_dict(read_checkpoint(folder.final)["model"])
-        say(f"training already done: {folder.path}")
-        return finished
     data = job.train.open()
     people = trainable(data.people, data.images).nonzero()[0]
     if len(people) == 0:
@@ -162,8 +171,8 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, 
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
-    return fit(model, TrainCrops(data, people, protocol, job.seed),
-               Setting(protocol, job.seed, meta, spec.channels_last, identity), folder, accelerator,
+    lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
+    return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity), folder, accelerator,
                progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
                evaluate=whole_ap, say=say)
 
