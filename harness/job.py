@@ -57,14 +57,14 @@ def training_folder(results: Path, job: Task) -> TrainingFolder:
     return TrainingFolder(training_path(results, job))
 
 
-def prepare_torch(job: Job) -> None:
+def prepare_torch(seed: int, device: str) -> None:
     """Make results repeatable: seeds, deterministic algorithms, fixed convolution algorithms."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
     import cv2
     import torch
 
-    torch.manual_seed(job.seed)
-    torch.use_deterministic_algorithms(True, warn_only=job.device == "cuda")
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=device == "cuda")
     import torch.utils.deterministic as switches
 
     switches.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs time
@@ -72,7 +72,7 @@ def prepare_torch(job: Job) -> None:
     torch.backends.cudnn.allow_tf32 = False  # "fp32" means it
     torch.backends.cuda.matmul.allow_tf32 = False
     cv2.setNumThreads(0)
-    if job.device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda was planned, but torch cannot use it here; `harness doctor` says why")
 
 
@@ -207,7 +207,7 @@ def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
 
 def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: bool = False) -> dict[str, Any]:
     """Run a row and return its record (without schema). Raises UserError for what the user can mend."""
-    prepare_torch(job)
+    prepare_torch(job.seed, job.device)
     import torch
 
     from harness.inference.store import save_predictions
@@ -224,11 +224,13 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     evaluation = job.evaluate.open()
     clock("open_data")
     model = build_model(spec, layout.size)
+    initial: dict[str, Any] = {}
     if job.weights:
         load_weights(model, spec, Path(job.weights))
     elif job.init:
-        fresh = load_initial(model, spec, Path(job.init))
-        notes.append(f"started from {Path(job.init).name}; {len(fresh)} keys of neck and head start fresh")
+        started = load_initial(model, spec, Path(job.init))
+        initial = {"init_tensors": started.to_json()}
+        notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
         processes = min(protocol.train.processes, cuda_device_count()) if job.device == "cuda" else 1
@@ -271,7 +273,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
-        "weights": {"init": job.init, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
         "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in ("history", "best", "steps", "people", "processes") if k in result},
         "predictions": folder.predictions.name,
