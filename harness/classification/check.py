@@ -1,18 +1,24 @@
-"""Does a table of classifiers keep the contracts that its jobs and its report rely on?"""
+"""Do a table of classifiers and its data keep the contracts that jobs and report rely on?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from harness.classification.answers import METRICS, PART
-from harness.classification.pictures import KIND, picture_set
+from harness.classification.pictures import KIND, PictureRef, picture_set, same_classes
 from harness.classification.plan import recipe_of
 from harness.classification.published import published_accuracies
+from harness.classification.samples import TestPictures, read_listing
+from harness.errors import UserError
+from harness.files import digest
 from harness.registry import build_model, load_attribute, model_spec, names, spec_data
 
 CLASSES = 10
 """With which networks are built here."""
+TRIED = 50
+"""Images of a split that are read."""
 
 
 def check_rows(table: dict[str, Any]) -> Iterator[tuple[bool, str]]:
@@ -56,3 +62,28 @@ def _profile(name: str) -> dict[str, Any] | None:
         return None
     section = spec_data("profiles", name).get("kinds", {}).get(KIND)
     return {"name": name, **section} if section else None
+
+
+def check_pictures(name: str, data_root: str | None, results: Path) -> Iterator[tuple[bool, str]]:
+    """Opens; both splits have the same classes, images in each of them, and files that can be read."""
+    spec = picture_set(name)
+    if spec.recipe is not None:
+        few = {option: 4 if option in (spec.train, spec.evaluate) else value for option, value in spec.options.items()}
+        spec = picture_set(name, few)
+        data_root = data_root or str(results / "data" / f"{name}-{digest(load_attribute(spec.recipe)(few))[:12]}")
+    if data_root is None:
+        raise UserError(f"data set {name} needs its folder: --data-root DIR. {spec.needs}")
+    train, evaluate = (PictureRef(name, data_root, split, spec.options) for split in (spec.train, spec.evaluate))
+    train.make()
+    same_classes(train, evaluate)
+    for pictures in (train, evaluate):
+        listing = read_listing(pictures)
+        yield len(listing) > 0, f"{pictures.split}: {len(listing)} images of {len(listing.classes)} classes"
+        wanted = spec.images.get(pictures.split, len(listing))
+        yield len(listing) == wanted, f"{pictures.split}: all of its images are there" + (
+            f"; {len(listing)} of {wanted}" if len(listing) != wanted else "")
+        some = TestPictures(listing, [], 1.0)
+        rows = range(0, len(listing), max(1, len(listing) // TRIED))
+        bad = [listing.samples[row][0] for row in rows if some.read(row) is None]
+        yield not bad, f"{pictures.split}: {len(rows)} images tried can be read" + (
+            f"; not {', '.join(bad[:3])}" if bad else "")
