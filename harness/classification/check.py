@@ -69,8 +69,8 @@ def check_pictures(name: str, data_root: str | None, results: Path) -> Iterator[
     spec = picture_set(name)
     if spec.recipe is not None:
         few = {option: 4 if option in (spec.train, spec.evaluate) else value for option, value in spec.options.items()}
-        spec = picture_set(name, few)
-        data_root = data_root or str(results / "data" / f"{name}-{digest(load_attribute(spec.recipe)(few))[:12]}")
+        made, spec = load_attribute(spec.recipe)(few), picture_set(name, few)
+        data_root = data_root or str(results / "data" / f"{name}-{digest(made)[:12]}")
     if data_root is None:
         raise UserError(f"data set {name} needs its folder: --data-root DIR. {spec.needs}")
     train, evaluate = (PictureRef(name, data_root, split, spec.options) for split in (spec.train, spec.evaluate))
