@@ -64,6 +64,22 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 os.unlink(temporary)
 
 
+def check_writable(path: Path, option: str) -> None:
+    """Raise UserError, naming the option, where a file could not be written there: before the work, not after it.
+
+    Its folder must be there: a path with a typing error is refused, not made.
+    """
+    if path.is_dir():
+        raise UserError(f"{option} {path}: a folder, not a file")
+    if not path.parent.is_dir():
+        raise UserError(f"{option} {path}: there is no folder {path.parent}")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{option} {path}: cannot write to {path.parent}: {error.strerror or error}") from error
+
+
 def _umask() -> int:
     """The process's umask, which can only be read by setting it."""
     mask = os.umask(0o022)

@@ -164,17 +164,24 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: Trainin
     accelerator = make_accelerator(job.device, protocol.train.precision)
     model.to(accelerator.device)
 
-    def whole_ap(network: torch.nn.Module) -> float:
+    def trained_ap(network: torch.nn.Module) -> float:
         predictions = predict_split(network, job, protocol, evaluation, lambda *a, **k: None, accelerator)[0]
-        parts = evaluate_predictions(predictions, evaluation, evaluation.layout, protocol)[0]
-        return parts["wholebody" if "wholebody" in parts else "body"]["AP"] or 0.0
+        return chosen_ap(evaluate_predictions(predictions, evaluation, evaluation.layout, protocol)[0],
+                         protocol.train.parts)
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
     lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
     return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity), folder, accelerator,
                progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
-               evaluate=whole_ap, say=say)
+               evaluate=trained_ap, say=say)
+
+
+def chosen_ap(metrics: dict[str, Any], trained: tuple[str, ...]) -> float:
+    """By which the best epoch is chosen: the mean AP of the parts that were trained, of whole bodies for all (of `body`
+    where a layout has no other); 0 for a part that nobody has."""
+    chosen = trained or ("wholebody" if "wholebody" in metrics else "body",)
+    return sum(metrics[part]["AP"] or 0.0 for part in chosen) / len(chosen)
 
 
 def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell,

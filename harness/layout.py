@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -61,6 +62,17 @@ class Layout:
         import numpy as np
 
         return np.asarray(self.sigma_values, dtype=np.float64)
+
+    def points_of(self, parts: Sequence[str], place: str = "") -> tuple[int, ...]:
+        """The key points of these parts, ascending; all of them for no part.
+
+        Raises UserError for a part that the layout does not have; `place` says where it was named.
+        """
+        for name in parts:
+            if name not in self.parts:
+                raise unknown(f"part of layout {self.name}", name, self.parts, f"in {place}" if place else "")
+        named = [self.parts[name] for name in parts]
+        return tuple(k for k in range(self.size) if not parts or any(part.start <= k < part.stop for part in named))
 
     def part_of(self, keypoint: int) -> str:
         """The name of the smallest part that holds a key point."""

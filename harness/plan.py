@@ -12,7 +12,8 @@ from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
 from harness.hardware import resolve_device
 from harness.kinds import SYSTEMS, kind_of, profile_of
-from harness.protocol import PROTOCOL_VERSION, make_protocol, merge, parse_setting
+from harness.layout import load_layout
+from harness.protocol import PROTOCOL_VERSION, Protocol, make_protocol, merge, parse_setting
 from harness.registry import OPENMMLAB, model_spec, spec_data
 from harness.task import Task
 
@@ -197,6 +198,7 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     layers += [parse_setting(text) for text in options.settings]
     protocol = make_protocol(merge(*layers), f"table {table['name']}, row {row['id']}, profile {profile['name']}"
                              + (", --set" if options.settings else ""))
+    check_parts(protocol, layout)
     published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
     notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
     own_data = evaluate.dataset == table["dataset"] and (train is None or train.dataset == table["dataset"])
@@ -211,13 +213,14 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     if protocol.test.boxes not in ("gt", "detector"):
         hashes["boxes"] = sha256_file(Path(protocol.test.boxes))
     values = protocol.model_dump(mode="json")
+    counted = keyed(values)
     training = {"model": spec.builder, "args": spec.args, "layout": layout,
-                "protocol": {k: v for k, v in values.items() if k != "test"}, "data": hashes["train"],
+                "protocol": {k: v for k, v in counted.items() if k != "test"}, "data": hashes["train"],
                 "init": hashes["init"], "seed": seed, "device": device, "version": PROTOCOL_VERSION}
     if protocol.train.evaluate_every:  # the best epoch is then chosen on the evaluation data
         training["chosen_on"] = [hashes["evaluate"], {k: v for k, v in values["test"].items() if k != "noise_repeats"}]
     # A boxes file counts by its content, not by where it lies.
-    counted = merge(values, {"test": {"boxes": hashes["boxes"]}}) if "boxes" in hashes else values
+    counted = merge(counted, {"test": {"boxes": hashes["boxes"]}}) if "boxes" in hashes else counted
     content = {**training, "row": row["id"], "protocol": counted, "evaluate": hashes["evaluate"],
                "weights": hashes["weights"]}
     return Job(
@@ -228,6 +231,30 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
         train_key=digest(training) if train else None,
         expected=(stand_in or row).get("expected") or profile.get("expected", {}),
     )
+
+
+YOUNGER: dict[str, Any] = {"train.parts": []}
+"""Settings that came after version 1 of the protocol: at these values, which are what there was before, they do not
+enter a key, so that earlier records and trainings keep theirs."""
+
+
+def keyed(values: dict[str, Any]) -> dict[str, Any]:
+    """What of a protocol's values enters a key."""
+    return {section: {name: value for name, value in of.items()
+                      if f"{section}.{name}" not in YOUNGER or value != YOUNGER[f"{section}.{name}"]}
+            for section, of in values.items()}
+
+
+def check_parts(protocol: Protocol, layout_name: str) -> None:
+    """Raises UserError where `train.parts` names what the layout does not have, and where the flip test would average
+    the heat maps of trained points with those of their untrained mirror images."""
+    parts, layout = protocol.train.parts, load_layout(layout_name)
+    trained = layout.points_of(parts, "train.parts")
+    untrained = {layout.flip_index[k] for k in trained} - set(trained)
+    if untrained and protocol.test.flip:
+        missing = ", ".join(dict.fromkeys(layout.part_of(k) for k in sorted(untrained)))
+        raise UserError(f"train.parts [{', '.join(parts)}]: the flip test averages heat maps with those of the mirror "
+                        f"image, {missing}, which would not be trained; name it too, or --set test.flip=false")
 
 
 def _boxes(given: str) -> str:

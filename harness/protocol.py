@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import UserError, unknown
 
@@ -71,10 +71,21 @@ class Train(Section):
     batch_size: int = Field(64, ge=1, description="people a step and process")
     processes: int = Field(1, ge=1, description="processes (GPUs) the protocol trains on")
     steps_per_epoch: int | None = Field(None, ge=1, description="fewer steps than the data would give")
-    evaluate_every: int = Field(0, ge=0, description="epochs; the best whole AP so far is kept. 0: the last epoch")
+    evaluate_every: int = Field(0, ge=0, description="epochs; the best whole AP so far is kept, with `parts` their "
+                                "mean AP. 0: the last epoch")
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     workers: int = Field(0, ge=0, description="loader processes; the result does not depend on it")
     max_broken_images: float = Field(0.01, ge=0, le=1, description="share of unreadable images that is tolerated")
+    parts: tuple[str, ...] = Field(
+        (), description="loss on the key points of these parts of the layout only, for example [lefthand,righthand]; "
+        "empty: all. Targets of other points have weight 0 (as of points without a label), so mse is still a mean over "
+        "all heat maps, and cross_entropy a mean over the labelled points that are left"
+    )
+
+    @field_validator("parts")
+    @classmethod
+    def _parts_in_one_order(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(parts)))
 
     @model_validator(mode="after")
     def _milestones_ascend(self) -> Train:

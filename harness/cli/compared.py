@@ -11,14 +11,14 @@ from typing import Any
 import typer
 
 from harness.errors import UserError, Verdict, unknown
+from harness.files import check_writable
 from harness.gate.findings import ACCURACY, KINDS, Comparison
 from harness.profiling.subjects import Settings, Subject
 from harness.report.verdicts import MARGIN
+from harness.signals import ending_interrupts, status
 
 SUITE = "gate"
 """What is measured where no networks are named."""
-INTERRUPTED = 130
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -66,6 +66,9 @@ def run(asked: Asked) -> None:
 
     if asked.json and asked.github:
         raise UserError("--json and --github both print to standard output: take --out FILE for the JSON")
+    for option, name in (("--out", asked.out), ("--junit", asked.junit), ("--summary", asked.summary)):
+        if name is not None:
+            check_writable(Path(name), option)
     base, candidate = _sides(asked)
     kinds = _kinds(asked.only)
     sides = [resolve(name, find_baseline=find_baseline) for name in (base, candidate)]
@@ -74,7 +77,7 @@ def run(asked: Asked) -> None:
         from harness.gate.stored import compare_stored
 
         found = compare_stored(sides[0], sides[1], margin=MARGIN if asked.margin is None else asked.margin, kinds=kinds)
-        _end(asked, found, complete=True)
+        _end(asked, found)
     if any(stored):
         lies, runs = (base, candidate) if stored[0] else (candidate, base)
         raise UserError(f"{lies} lies on the disk and {runs} would have to be run: name two of a kind. What "
@@ -114,17 +117,18 @@ def _measured(asked: Asked, base: str, candidate: str, kinds: tuple[str, ...]) -
                       _weights(asked), asked.margin, _benchmarks(asked.benchmarks))
     state = State(state_file(Path(asked.results), request))
     try:
-        measure(request, state, tell)
-    except KeyboardInterrupt:
-        state.notes.append("interrupted: what follows is of the pairs that were done")
-        _end(asked, _kept(state), complete=False, status=INTERRUPTED)
+        with ending_interrupts():
+            measure(request, state, tell)
+    except KeyboardInterrupt as stop:
+        state.notes.append("interrupted: all of this is of the pairs that were done until then")
+        _end(asked, _kept(state), status(stop))
     except UserError as error:
         if not any(timing.pairs for timing in state.timings.values()) and not state.findings:
             raise
         state.notes.append(f"cut short: {error}")
         typer.echo(f"harness: error: {error}", err=True)
-        _end(asked, _kept(state), complete=False)
-    _end(asked, _kept(state), complete=True)
+        _end(asked, _kept(state))
+    _end(asked, _kept(state))
 
 
 def _kept(state: Any) -> Comparison:
@@ -176,7 +180,7 @@ def _benchmarks(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _end(asked: Asked, found: Comparison, complete: bool, status: int | None = None) -> None:
+def _end(asked: Asked, found: Comparison, ends_with: int | None = None) -> None:
     """Show and write; ends the program by raising Verdict."""
     from harness.gate import present
 
@@ -186,14 +190,12 @@ def _end(asked: Asked, found: Comparison, complete: bool, status: int | None = N
         present.show(found, every=asked.every)
     present.write(found, junit=asked.junit, github=asked.github, summary=asked.summary, out=asked.out,
                   strict=asked.strict)
-    if status is None:
-        status = found.exit_status
-        if not complete and status == 0:
-            status = 2
-        if asked.gate and status == 2 and not asked.strict:
+    if ends_with is None:
+        ends_with = found.exit_status
+        if asked.gate and ends_with == 2 and not asked.strict:
             typer.echo("harness gate: not everything could be decided; that fails with --strict only", err=True)
-            status = 0
-    raise Verdict(status)
+            ends_with = 0
+    raise Verdict(ends_with)
 
 
 def tell(text: str) -> None:

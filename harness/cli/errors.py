@@ -26,8 +26,9 @@ def command(
     from harness.errors import UserError
     from harness.explain.subjects import evidence_of, open_subject
     from harness.files import write_json
+    from harness.profiling.figures import check_format
     from harness.report.mistakes import as_json, as_text
-    from harness.report.mistakes_figure import check_format, write_figure
+    from harness.report.mistakes_figure import write_figure
     from harness.report.plain import print_whole
     from harness.scoring.repairs import diagnose
 

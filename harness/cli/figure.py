@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.figures.rows import Row
+    from harness.figures.sidecar import Description
 
 NAME = "figure"
 EXAMPLE = "harness figure poses --row tcformer_large --out poses.pdf"
 
-app = typer.Typer(help="Draw what networks see: tokens of every stage (S1), key points over images (S2).",
+app = typer.Typer(help="Draw what networks see: tokens of every stage (S1, S5, S8, S9), key points over images (S2).",
                   no_args_is_help=True, rich_markup_mode=None)
 
 RESULTS = typer.Option("runs", envvar="HARNESS_RESULTS", help="results folder where rows are looked for")
@@ -16,19 +25,105 @@ IMAGE = typer.Option(None, "--image", help="an image file, or the number of an i
                                            "may be repeated")
 BOXES = typer.Option(None, help="person boxes of image files, as of `harness predict`: x,y,w,h in pixels, or a file of "
                                 "detections or of COCO annotations; by default the whole image is one box")
+OUT = typer.Option(None, help="FILE.png, .svg or .pdf; FILE.json beside it says what it shows. By default a .png in "
+                              "figures/ of the results folder, named by what it shows")
 DATA_ROOT = typer.Option(None, help="where the evaluation data of the row lie now")
 DEVICE = typer.Option("auto", help="auto, cpu or cuda")
 
 
+@dataclass(frozen=True)
+class Start:
+    """What both commands begin with."""
+
+    rows: list[Row]
+    results: Path
+    target: Path
+    device: str
+    command: str
+
+    @property
+    def with_data(self) -> Row:
+        """The first row that was run on people, whose evaluation data are shown; the first network where none was."""
+        return next((row for row in self.rows if row.record is not None and not row.classifies), self.rows[0])
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of a description that both commands fill alike."""
+        from harness.figures.sidecar import row_facts
+
+        return {"command": self.command, "rows": [row_facts(row, self.results) for row in self.rows]}
+
+    def described(self, of: Description) -> None:
+        """Write what the figure shows beside it."""
+        from harness.figures.sidecar import write
+
+        write(self.target, of)
+
+
+def start(context: typer.Context, row: str, weights: str | None, results: str, out: str | None, device: str,
+          *words: str) -> Start:
+    """Open the rows, separated by commas in `row`, and settle where the figure goes (`words` name one that was not told
+    where). Raises UserError for what is not there, before anything is drawn."""
+    from pathlib import Path
+
+    from harness.errors import UserError
+    from harness.figures import sidecar
+    from harness.figures.rows import open_row
+    from harness.hardware import resolve_device
+    from harness.profiling.figures import check_format
+
+    names = [name.strip() for name in row.split(",")]
+    titles = "+".join(Path(name).name for name in names)
+    target = Path(out) if out else sidecar.default_file(Path(results), str(context.info_name), titles, *words)
+    check_format(target, "--out")
+    sidecar.check_beside(target)
+    if weights and len(names) > 1:
+        raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
+    rows = told_apart([open_row(name, Path(results), Path(weights) if weights else None) for name in names])
+    return Start(rows, Path(results), target, resolve_device(device), command_of(context))
+
+
+def told_apart(rows: list[Row]) -> list[Row]:
+    """The rows, with their seeds in the titles where these are not all the same, or where a title is there twice."""
+    seeds = {row.record["seed"] for row in rows if row.record is not None}
+    if len(seeds) < 2 and len({row.title for row in rows}) == len(rows):
+        return rows
+    return [row if row.record is None else replace(row, title=f"{row.title}, seed {row.record['seed']}")
+            for row in rows]
+
+
+def command_of(context: typer.Context) -> str:
+    """The command line that was given, without what was left at its default."""
+    import shlex
+
+    words = ["harness", NAME, str(context.info_name)]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        value = context.params[str(parameter.name)]
+        flag = max(parameter.opts, key=len)
+        words += [flag] if value is True else [word for one in (value if isinstance(value, list | tuple) else [value])
+                                               for word in (flag, str(one))]
+    return shlex.join(words)
+
+
+def stems(images: list[str] | None) -> str:
+    """Images in a file's name."""
+    from pathlib import Path
+
+    return "+".join(Path(image).stem for image in images or [])
+
+
 @app.command(epilog="Example: harness figure poses --row tcformer_large --image photo.jpg --out poses.pdf")
 def poses(
+    context: typer.Context,
     row: str = typer.Option(..., help="a row of the results folder, a row's folder, or a network of `harness list "
                                       "models`"),
     image: list[str] | None = IMAGE,
     weights: str | None = WEIGHTS,
     results: str = RESULTS,
     boxes: str | None = BOXES,
-    out: str = typer.Option("poses.png", help="FILE.png, .svg or .pdf"),
+    out: str | None = OUT,
     data_root: str | None = DATA_ROOT,
     device: str = DEVICE,
 ) -> None:
@@ -36,49 +131,61 @@ def poses(
 
     Without --image, of a row that was run: the best, median and worst images by OKS, and one of every kind of mistake.
     """
-    from pathlib import Path
-
     from harness.errors import UserError
     from harness.figures import photos
     from harness.figures import poses as drawing
-    from harness.figures.rows import open_row
-    from harness.hardware import resolve_device
-    from harness.profiling.figures import check_format, save
+    from harness.figures.sidecar import Description, image_facts
+    from harness.profiling.figures import save
 
-    target = Path(out)
-    check_format(target, "--out")
-    opened = open_row(row, Path(results), Path(weights) if weights else None)
-    title = f"{opened.title}: {opened.said}"
+    begun = start(context, row, weights, results, out, device, stems(image))
+    if len(begun.rows) > 1:
+        raise UserError(f"--row {row}: poses are of one row, {len(begun.rows)} are named")
+    opened, target = begun.rows[0], begun.target
+    title, numbers = f"{opened.title}: {opened.said}", None
     if image:
         shown = photos.of_images(image, opened, boxes, data_root)
-        posed, notes = drawing.predicted(opened, shown, resolve_device(device))
+        posed, notes = drawing.predicted(opened, shown, begun.device)
         notes = shown.notes + notes
         save(target, lambda: drawing.image_figure(posed, title), "--out")
+        images = posed.images
+        alt = f"Key points of {len(posed.scored)} people, predicted on {len(images)} image(s) and drawn over them"
     else:
         if weights or boxes:
             raise UserError(f"{'--weights' if weights else '--boxes'} needs --image: without it the stored predictions "
                             "of the row are drawn")
         posed, notes = drawing.stored(opened, data_root)
-        save(target, lambda: drawing.grid_figure(posed, title), "--out")
+        choice = drawing.choose(posed)
+        save(target, lambda: drawing.grid_figure(posed, choice, title), "--out")
+        images, numbers = photos.images_of(posed.images, choice.image_ids), choice.as_json()
+        alt = ("Key points over the best, median and worst images by OKS, then an example of every kind of mistake: "
+               + ", ".join(drawing.TITLES[kind] for kind, example in choice.mistakes.items() if example))
+    begun.described(Description("poses", title, alt, images=image_facts(images), notes=notes, numbers=numbers,
+                                **begun.facts()))
     for note in notes:
         typer.echo(note)
     typer.echo(f"{len(posed.scored)} people on {len(posed.images)} images: {target}")
 
 
-@app.command(epilog="Example: harness figure tokens --row tcformer_large --image photo.jpg --view regions,density")
+@app.command(epilog="Example: harness figure tokens --row wo_ctm,tcformer,ctm_topk --image photo.jpg --stages 4")
 def tokens(
-    row: str = typer.Option(..., help="as of `harness figure poses`; several, separated by commas, are drawn one below "
-                                      "the other"),
+    context: typer.Context,
+    row: str = typer.Option(..., help="as of `harness figure poses`; several, separated by commas, are drawn side by "
+                                      "side"),
     image: list[str] | None = IMAGE,
-    everything: bool = typer.Option(False, "--all", help="measure on all annotated people of the first row's "
-                                                         "evaluation data; draws only what --image names"),
+    everything: bool = typer.Option(False, "--all", help="measure on all annotated people of the evaluation "
+                                                         "data of the first row that was run; draws only what "
+                                                         "--image names"),
     first: int | None = typer.Option(None, help="with --all: the first so many people only", min=1),
     view: str = typer.Option("regions", help="regions, density, or both"),
-    task: str = typer.Option("pose", help="pose: crops of people; classification: the centre of the image"),
+    stages: str = typer.Option("", help="draw these stages only, for example 2,3,4; all are measured"),
+    task: str = typer.Option("pose", help="pose: crops of people; face: crops of faces; classification: the centre of "
+                                          "the image at 224x224; several, separated by commas, are drawn side by side"),
+    initial: bool = typer.Option(False, "--initial", help="beside the rows, the network of the first with initial "
+                                                          "weights, under the same protocol"),
     weights: str | None = WEIGHTS,
     results: str = RESULTS,
     boxes: str | None = BOXES,
-    out: str = typer.Option("tokens.png", help="FILE.png, .svg or .pdf"),
+    out: str | None = OUT,
     data_root: str | None = DATA_ROOT,
     device: str = DEVICE,
     json_output: bool = typer.Option(False, "--json", help="print the shares as JSON"),
@@ -88,49 +195,57 @@ def tokens(
     Of each image the largest box is drawn. xN is the density of tokens over that of stage 1, an even spread.
     """
     import json
-    from pathlib import Path
 
-    from harness.errors import UserError, unknown
+    from harness.errors import UserError
     from harness.figures import photos, token_figure, token_runs, token_table
-    from harness.figures import tokens as running
-    from harness.figures.rows import open_row
-    from harness.hardware import resolve_device
-    from harness.profiling.figures import check_format, save
+    from harness.figures.sidecar import Description, image_facts
+    from harness.figures.views import FACE, NOT_YET_S7, POSE, parse_tasks
+    from harness.profiling.figures import save
     from harness.report.plain import print_whole
 
-    target, views = Path(out), token_figure.parse_views(view)
-    check_format(target, "--out")
-    if task not in running.TASKS:
-        raise unknown("task", task, running.TASKS, "in --task")
+    views, tasks = token_figure.parse_views(view), parse_tasks(task)
+    places = token_figure.parse_stages(stages)
     if not image and not everything:
         raise UserError("nothing to show: name images with --image, or measure the evaluation data with --all")
     if first and not everything:
         raise UserError(f"--first {first} goes with --all; images that --image names are all drawn")
-    if boxes and not image:
-        raise UserError(f"--boxes {boxes}: for image files, but --image names none")
-    names = [name.strip() for name in row.split(",")]
-    if weights and len(names) > 1:
-        raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
-    rows = [open_row(name, Path(results), Path(weights) if weights else None) for name in names]
-    where, notes, measured = resolve_device(device), [], []
+    if (boxes or stages) and not image:
+        named = f"--boxes {boxes}: for image files" if boxes else f"--stages {stages}: for what is drawn"
+        raise UserError(f"{named}, but --image names none")
+    begun = start(context, row, weights, results, out, device, "" if tasks == [POSE] else "+".join(tasks),
+                  "" if views == ["regions"] else "+".join(views), stems(image))
+    if initial:
+        begun = replace(begun, rows=[*begun.rows, begun.rows[0].untrained()])
+    notes = [NOT_YET_S7] if FACE in tasks else []
+    measured, on, shown = [], "", None
     if image:
-        shown = photos.of_images(image, rows[0], boxes, data_root)
-        shown = photos.Photos(shown.split, running.largest(shown.boxes), shown.notes)
-        pictures = token_runs.pictures(rows, shown, task, where)
-        save(target, lambda: token_figure.token_figure(pictures, views), "--out")
-        notes += [*shown.notes, f"drawn: {target}"]
+        shown = photos.of_images(image, begun.with_data, boxes, data_root)
+        pictures = token_runs.pictures(begun.rows, shown, tasks, begun.device)
+        save(begun.target, lambda: token_figure.token_figure(pictures, views, places), "--out")
+        notes += shown.notes
         if not everything and shown.annotated:
-            measured = token_runs.table_of(rows, shown, task, where, None)
-            notes.append(f"measured on the {measured[0].boxes} crop(s) drawn")
+            measured = token_runs.table_of(begun.rows, shown, tasks, begun.device, None, one_each=True)
+            on = "the crops drawn"
     if everything:
-        whole = photos.of_evaluation(rows[0].data(data_root), [])
-        measured = token_runs.table_of(rows, whole, task, where, first)
-        notes.append(f"measured on {whole.split.dataset}/{whole.split.name}: {measured[0].boxes} crops of "
-                     f"{measured[0].images} images")
+        whole = photos.of_evaluation(begun.with_data.data(data_root), [])
+        measured = token_runs.table_of(begun.rows, whole, tasks, begun.device, first)
+        on = f"{whole.split.dataset}/{whole.split.name}"
+    notes += [f"measured on {on}: " + ", ".join(sorted({f"{of.boxes} crops of {of.images} images" for of in measured}))
+              ] if measured else []
+    if shown is not None:
+        names = ", ".join(dict.fromkeys(f"{of.title} ({of.said})" for of in begun.rows))
+        alt = (f"Tokens of stages {', '.join(map(str, places))} as {' and '.join(views)} over "
+               f"{len(shown.split.images)} image(s), for {names}; input: {', '.join(tasks)}")
+        begun.described(Description(
+            "tokens", f"Tokens of {names}", alt, images=image_facts(shown.split.images), notes=list(notes),
+            options={"tasks": tasks, "views": views, "stages": places},
+            numbers=token_table.as_json(measured) if measured else None, **begun.facts()))
+        notes.append(f"drawn: {begun.target}")
     if json_output:
         typer.echo(json.dumps({**token_table.as_json(measured), "notes": notes}, indent=2))
         return
     if measured:
         print_whole(token_table.as_table(measured))
+        print_whole(token_table.starved_table(measured))
     for note in notes:
         typer.echo(note)

@@ -36,8 +36,9 @@ def command(
     from harness.files import write_json
     from harness.gate.history.build import history
     from harness.gate.history.commits import Repository
-    from harness.gate.history.figure import check_format, write_figure
+    from harness.gate.history.figure import write_figure
     from harness.gate.history.present import as_json, render
+    from harness.profiling.figures import check_format
     from harness.profiling.revision import ROOT
     from harness.report.plain import print_whole
 

@@ -41,9 +41,10 @@ class TrainCrops(Dataset):
     """Augmented crops of N people of a split.
 
     Sample i: `image` (H, W, 3) uint8 RGB, `points` (K, 2) float32 in input pixels, `visible` (K,) float32 0
-    or 1. The person of an unreadable image is replaced by the next one, in order, whose image can be read.
-    Where the unreadable images, of all loader processes together, become more than `train.max_broken_images`
-    allows, a sample raises TooManyBroken (a UserError).
+    or 1, 0 for points that are not of `train.parts` (of the mirrored person, where it is mirrored). The person of
+    an unreadable image is replaced by the next one, in order, whose image can be read. Where the unreadable
+    images, of all loader processes together, become more than `train.max_broken_images` allows, a sample raises
+    TooManyBroken (a UserError).
     """
 
     def __init__(self, split: Split, people_index: np.ndarray, protocol: Protocol, seed: int = 0) -> None:
@@ -60,6 +61,8 @@ class TrainCrops(Dataset):
         self.center, self.size = crop_of_box(boxes, crop.width, crop.height, crop.padding)
         self.flip_index = np.array(split.layout.flip_index)
         self.upper = np.isin(np.arange(split.layout.size), split.layout.upper)
+        trained = split.layout.points_of(protocol.train.parts, "train.parts")
+        self.trained = np.isin(np.arange(split.layout.size), trained)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # loader processes see it change
 
     def __len__(self) -> int:
@@ -84,7 +87,7 @@ class TrainCrops(Dataset):
         return {
             "image": warp(image, pixels, crop.width, crop.height),
             "points": apply_affine(matrix, pose.points).astype(np.float32),
-            "visible": pose.labelled.astype(np.float32),
+            "visible": (pose.labelled & self.trained).astype(np.float32),
         }
 
     def check_broken(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 import numpy as np
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+P = ParamSpec("P")
+
 PART_COLOURS = {"body": "#56b4e9", "foot": "#e69f00", "face": "#f0e442", "lefthand": "#009e73", "righthand": "#d55e00"}
 """Okabe and Ito's, distinct for the colour-blind (jfly.uni-koeln.de/color); the dark edge keeps them on any picture."""
 OTHERS = ("#0072b2", "#cc79a7")
@@ -25,6 +29,20 @@ PART_NAMES = {"lefthand": "left hand", "righthand": "right hand"}
 
 Window = tuple[float, float, float, float]
 """x0, y0, x1, y1 in image pixels."""
+
+
+def plain_text(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Text in the figure that `draw` makes is shown as it is: names of files and rows may have dollar signs, which
+    matplotlib otherwise takes for formulas."""
+
+    @functools.wraps(draw)
+    def plain(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context({"text.parse_math": False}):
+            return draw(*args, **kwargs)
+
+    return plain
 
 
 def colours(layout: Layout) -> list[str]:
@@ -110,10 +128,10 @@ def draw_person(axes: Axes, keypoints: np.ndarray, layout: Layout, scale: float 
 
 
 def confidence(keypoints: np.ndarray, layout: Layout) -> str:
-    """The mean confidence of each part, in words."""
+    """The mean confidence of each part, in words; parts of which a point is NaN are left out."""
     found = []
     for name, part in layout.parts.items():
-        if part.points is not None:
+        if part.points is not None and np.isfinite(keypoints[part.slice, 2]).all():
             found.append(f"{PART_NAMES.get(name, name)} {keypoints[part.slice, 2].mean():.2f}")
     return ", ".join(found)
 

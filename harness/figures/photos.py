@@ -65,14 +65,19 @@ def of_evaluation(split: Split, ids: list[int]) -> Photos:
         raise UserError(f"--image {missing[0]}: {split.dataset}/{split.name} has no image of that number "
                         f"({len(split.images)} images: {first}, ...)")
     if ids:
-        rows = np.flatnonzero(np.isin(split.images.id, ids))
-        images = Images(split.images.id[rows], tuple(split.images.path[i] for i in rows), split.images.size[rows])
+        images = images_of(split.images, ids)
         split = replace(split, images=images, people=people_of(split.people, images.id))
     boxes = annotated_boxes(split)
     if len(boxes) == 0:
         raise UserError(f"no annotated person with a body point is on image(s) {', '.join(map(str, ids))} of "
                         f"{split.dataset}/{split.name}")
     return Photos(split, boxes, [f"boxes: of the annotated people of {split.dataset}/{split.name}"])
+
+
+def images_of(images: Images, ids: list[int]) -> Images:
+    """Some of the images, in their order."""
+    rows = np.flatnonzero(np.isin(images.id, ids))
+    return Images(images.id[rows], tuple(images.path[i] for i in rows), images.size[rows])
 
 
 def people_of(people: People, image_ids: np.ndarray) -> People:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.data.types import Images, People
 from harness.errors import UserError
 from harness.figures.chosen import MISTAKES, Example, best_median_worst, examples, image_oks
-from harness.figures.panel import confidence, draw_person, legend, read_rgb, show_image, span_of, window_around
+from harness.figures.panel import (
+    confidence,
+    draw_person,
+    legend,
+    plain_text,
+    read_rgb,
+    show_image,
+    span_of,
+    window_around,
+)
 from harness.figures.photos import Photos
 from harness.figures.rows import Row
 from harness.layout import Layout
@@ -38,6 +47,13 @@ class Posed:
     people: People
     scored: Scored
     layout: Layout
+    trained: tuple[str, ...] = ()
+    """Parts whose points are drawn, as nothing has trained the others; all where it is empty."""
+
+    def drawn(self, prediction: int) -> np.ndarray:
+        """(K, 3) a prediction's points, NaN where they are not to be drawn."""
+        shown = np.isin(np.arange(self.layout.size), self.layout.points_of(self.trained))
+        return np.where(shown[:, None], self.scored.keypoints[prediction], np.nan)
 
 
 def predicted(row: Row, photos: Photos, device: str) -> tuple[Posed, list[str]]:
@@ -48,16 +64,24 @@ def predicted(row: Row, photos: Photos, device: str) -> tuple[Posed, list[str]]:
     found, info = predict(row.network(device), photos.split, photos.boxes, row.protocol, device)
     kept, scores = select(found, row.layout, row.protocol)
     scored = Scored(found.image_id[kept], found.keypoints[kept], scores)
-    return Posed(photos.split.images, photos.split.people, scored, row.layout), info["notes"]
+    posed = Posed(photos.split.images, photos.split.people, scored, row.layout, row.protocol.train.parts)
+    return posed, [*info["notes"], *_untrained(row)]
 
 
 def stored(row: Row, data_root: str | None) -> tuple[Posed, list[str]]:
     """The predictions that a row left, with its evaluation data, and notes. Raises UserError where they are gone."""
     evidence, split, notes = row.evidence(data_root)
     scored = evidence.scored_under(evidence.conditions)
-    return Posed(split.images, split.people, scored, split.layout), notes
+    return Posed(split.images, split.people, scored, split.layout, row.protocol.train.parts), [*notes, *_untrained(row)]
 
 
+def _untrained(row: Row) -> list[str]:
+    parts = row.protocol.train.parts
+    return [f"trained for {', '.join(parts)} only: other points are not drawn, but count in OKS, scores and kinds of "
+            "mistakes"] if parts else []
+
+
+@plain_text
 def image_figure(posed: Posed, title: str) -> Figure:
     """A panel for each image: everybody predicted on it, the best scored on top."""
     from matplotlib.figure import Figure
@@ -76,7 +100,7 @@ def image_figure(posed: Posed, title: str) -> Figure:
         axes.set_title(posed.images.path[_row(posed, int(image_id))].name, fontsize=7)
         if len(mine):
             best = mine[posed.scored.score[mine].argmax()]
-            said = confidence(posed.scored.keypoints[best], posed.layout)
+            said = confidence(posed.drawn(int(best)), posed.layout)
             axes.set_xlabel(f"{len(mine)} predicted; mean confidence of the surest:\n{said}", fontsize=6)
     for axes in list(figure.axes)[count:]:
         axes.set_axis_off()
@@ -85,28 +109,61 @@ def image_figure(posed: Posed, title: str) -> Figure:
     return figure
 
 
-def grid_figure(posed: Posed, title: str) -> Figure:
+@dataclass(frozen=True)
+class Choice:
+    """What a grid shows."""
+
+    ranked: dict[str, list[tuple[int, float]]]
+    """best, median and worst -> images with their OKS."""
+    mistakes: dict[str, Example | None]
+    """Every kind -> its example, None where there is none in these data."""
+    scores: np.ndarray
+    """(N,) of all predictions."""
+
+    @property
+    def image_ids(self) -> list[int]:
+        """The images that are shown, ascending."""
+        return sorted({image for of in self.ranked.values() for image, _ in of}
+                      | {example.image_id for example in self.mistakes.values() if example})
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON-able data."""
+        return {"oks": {name: [{"image": image, "oks": oks} for image, oks in of] for name, of in self.ranked.items()},
+                "mistakes": {kind: None if of is None else {
+                    "image": of.image_id, "points": int(of.points.sum()),
+                    "score": None if of.prediction is None else float(self.scores[of.prediction])}
+                    for kind, of in self.mistakes.items()}}
+
+
+def choose(posed: Posed) -> Choice:
     """The best, median and worst images by OKS, and an example of every kind of mistake.
 
     Raises UserError where no image has a labelled person.
     """
-    from matplotlib.figure import Figure
-
     ids, oks = image_oks(posed.people, posed.scored, posed.layout, posed.images.id)
     if len(ids) == 0:
         raise UserError("no image has a labelled person: there is no OKS to choose images by")
-    chosen = best_median_worst(oks, COLUMNS)
-    kinds = examples(posed.people, posed.scored, posed.layout, posed.images.id)
+    ranked = {name: [(int(ids[place]), float(oks[place])) for place in places]
+              for name, places in best_median_worst(oks, COLUMNS).items()}
+    return Choice(ranked, examples(posed.people, posed.scored, posed.layout, posed.images.id), posed.scored.score)
+
+
+@plain_text
+def grid_figure(posed: Posed, choice: Choice, title: str) -> Figure:
+    """The best, median and worst images by OKS, and an example of every kind of mistake."""
+    from matplotlib.figure import Figure
+
+    chosen, kinds = choice.ranked, choice.mistakes
     rows = len(chosen) + -(-len(MISTAKES) // COLUMNS)
     figure = Figure(figsize=(PAGE, 1.75 * rows + 0.9), layout="constrained")
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for line, (name, places) in zip(grid, chosen.items(), strict=False):
-        for axes, place in zip(line, places, strict=False):
-            people_on(axes, posed, int(ids[place]))
-            found = "" if (posed.scored.image_id == ids[place]).any() else ", nobody found"
-            axes.set_title(f"{name}: OKS {oks[place]:.2f}, image {ids[place]}{found}", fontsize=7)
+    for line, (name, images) in zip(grid, chosen.items(), strict=False):
+        for axes, (image_id, oks) in zip(line, images, strict=False):
+            people_on(axes, posed, image_id)
+            found = "" if (posed.scored.image_id == image_id).any() else ", nobody found"
+            axes.set_title(f"{name}: OKS {oks:.2f}, image {image_id}{found}", fontsize=7)
     for axes, kind in zip(grid[len(chosen):].flat, MISTAKES, strict=False):
         example = kinds[kind]
         if example is None:
@@ -131,7 +188,7 @@ def people_on(axes: Axes, posed: Posed, image_id: int, whole_image: bool = False
     window = (0.0, 0.0, float(size[0]), float(size[1])) if whole_image else window_around(spans, size)
     show_image(axes, read_rgb(posed.images.path[row]), window)
     for n in mine[np.argsort(posed.scored.score[mine], kind="stable")]:
-        draw_person(axes, posed.scored.keypoints[n], posed.layout, 0.8 if whole_image else 0.7)
+        draw_person(axes, posed.drawn(int(n)), posed.layout, 0.8 if whole_image else 0.7)
 
 
 def mistake_on(axes: Axes, posed: Posed, example: Example) -> None:
@@ -150,7 +207,7 @@ def mistake_on(axes: Axes, posed: Posed, example: Example) -> None:
     show_image(axes, read_rgb(posed.images.path[row]), window_around(np.array(spans), posed.images.size[row]))
     if example.prediction is not None:
         keypoints = posed.scored.keypoints[example.prediction]
-        draw_person(axes, keypoints, layout, 0.7)
+        draw_person(axes, posed.drawn(example.prediction), layout, 0.7)
         if example.points.any():
             assert example.person is not None
             at, truth = keypoints[example.points, :2], posed.people.keypoints[example.person, example.points, :2]
@@ -172,5 +229,5 @@ def _row(posed: Posed, image_id: int) -> int:
 
 def _sure(posed: Posed, prediction: int) -> np.ndarray:
     """(K,) bool: the points that a window must show: with at least half of the person's median confidence."""
-    score = posed.scored.keypoints[prediction, :, 2]
-    return np.asarray(score >= np.median(score) / 2)
+    score = posed.drawn(prediction)[:, 2]
+    return np.asarray(score >= np.nanmedian(score) / 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.sets import DataRef
 from harness.errors import UserError, unknown
+from harness.kinds import SYSTEMS
 from harness.layout import Layout, load_layout
 from harness.protocol import Protocol, make_protocol
 from harness.record import DamagedRecord, newest, read_record
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
     from harness.data.types import Split
     from harness.explain.rescoring import Evidence
+
+
+CLASSIFIERS = "classification"
+"""Kind of the records of image classifiers; their `model` is the pose network whose backbone theirs is."""
+INITIAL = "initial weights, not trained"
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The centred square of an image that a classifier sees."""
+
+    size: int = 224
+    """Pixels of the input (paper, supplementary section 1)."""
+    share: float = 0.9
+    """Of the image's shorter side (`crop_pct` of `tcformer.registry`)."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +51,29 @@ class Row:
     folder: Path | None = None
     """Where the record lies; None for a registered network."""
     record: dict[str, Any] | None = None
+    centre: Centre = Centre()
+    """As a classifier sees an image: the row's own where it is one, the paper's for a pose network."""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is an image classifier, of which only the backbone is looked at."""
+        return self.record is not None and self.record.get("kind") == CLASSIFIERS
+
+    def untrained(self) -> Row:
+        """The same network under the same protocol, with initial weights: what training is to be held against.
+
+        Raises UserError where it has these already.
+        """
+        if self.weights is None:
+            raise UserError(f"--initial: {self.title} has initial weights already")
+        return replace(self, title=self.spec.name, weights=None, said=INITIAL, folder=None, record=None)
 
     def network(self, device: str) -> nn.Module:
-        """The network with its weights, in evaluation mode. Raises UserError for weights that do not fit."""
+        """The network with its weights, in evaluation mode. Raises UserError for weights that do not fit, and for a
+        classifier, which has no key points."""
+        if self.classifies:
+            raise UserError(f"{self.title} is a classifier, which sees no people: only `harness figure tokens --task "
+                            "classification` draws it")
         import torch
 
         from harness.weights import load_weights
@@ -55,6 +91,9 @@ class Row:
         if self.record is None:
             raise UserError(f"{self.title} is a network, no row that was run: it has no evaluation data "
                             "(name image files with --image)")
+        if self.classifies:
+            raise UserError(f"{self.title} is a classifier: its evaluation data have no annotated people (name image "
+                            "files with --image)")
         data = self.record["data"]["eval"]
         return DataRef(data["dataset"], root or data["root"], data["split"], data.get("options", {}),
                        *data["range"]).open()
@@ -79,28 +118,37 @@ def open_row(name: str, results: Path, weights: Path | None = None) -> Row:
     of a row are no longer there.
     """
     folder = Path(name)
-    if folder.is_dir():
-        record = read_record(folder / "record.json")
-        if record is None:
-            raise UserError(f"{name}: the folder has no record.json (a failed or unfinished row has none)")
+    record = read_record(folder / "record.json") if folder.is_dir() else None
+    if record is not None:
+        if not drawable(record):
+            raise UserError(f"{name}: the record is of a failure, or of a network that was only measured: there is "
+                            "nothing to draw")
         return of_record(folder, record, weights)
     records = records_below(results)
     if name in records:
         return of_record(*records[name], weights)
     if name in names("models") or name.startswith("openmmlab:"):
         return of_network(name, weights)
+    if folder.is_dir():
+        raise UserError(f"{name}: the folder has no record.json (a failed or unfinished row has none)")
     raise unknown("row", name, [*records, *names("models")], f"(rows of {results}, then registered networks)")
 
 
+def drawable(record: dict[str, Any]) -> bool:
+    """Whether a record is of a network with weights, rather than of a failure or of one that was only measured."""
+    return record["status"] != "failed" and record.get("kind", SYSTEMS) in (SYSTEMS, CLASSIFIERS)
+
+
 def records_below(results: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Row -> folder and newest record, of every table and profile; failures and damaged ones are left out."""
+    """Row -> folder and newest record of a system, of every table and profile; left out are failures, damaged ones, and
+    networks that were only measured."""
     found = []
     for path in sorted(results.glob("*/*/*/record.json")):
         try:
             record = read_record(path)
         except DamagedRecord:
             continue
-        if record is not None and record["status"] != "failed":
+        if record is not None and drawable(record):
             found.append((path.parent, record))
     return newest(found)
 
@@ -109,15 +157,19 @@ def of_record(folder: Path, record: dict[str, Any], weights: Path | None) -> Row
     """A row that was run. Raises UserError where its weights are not there."""
     if weights is None:
         weights = run_weights(folder, record)
-        said = f"weights of the run ({record['status']})"
+        said = "weights of the run"
     else:
         said = f"weights {weights.name}"
     model = record["model"]
     spec = model_spec(model["name"], model.get("args"))
     title = record.get("title") or record["row"]
-    return Row(title if record["status"] != "stand-in" else f"{title}, stand-in {spec.name}", spec,
-               make_protocol(record["protocol"], str(folder)), load_layout(record["data"]["eval"]["layout"]),
-               weights, said, folder, record)
+    title = title if record["status"] != "stand-in" else f"{title}, stand-in {spec.name}"
+    if record.get("kind") == CLASSIFIERS:
+        crop, test = record["protocol"]["crop"], record["protocol"]["test"]
+        return Row(f"{title}, classifier", spec, make_protocol({}, "the defaults"), load_layout("coco-wholebody"),
+                   weights, said, folder, record, Centre(crop["width"], test["crop_share"]))
+    return Row(title, spec, make_protocol(record["protocol"], str(folder)),
+               load_layout(record["data"]["eval"]["layout"]), weights, said, folder, record)
 
 
 def run_weights(folder: Path, record: dict[str, Any]) -> Path:
@@ -135,7 +187,7 @@ def of_network(name: str, weights: Path | None) -> Row:
     if weights is None:
         spec = model_spec(name)
         return Row(spec.name, spec, make_protocol({}, "the defaults"), load_layout("coco-wholebody"), None,
-                   "initial weights, not trained")
+                   INITIAL)
     from harness.weights import read_checkpoint
 
     meta = read_checkpoint(weights).get("meta")

@@ -75,6 +75,9 @@ class Share:
     """The share over that of stage 1, which is the area's: above 1 tokens have moved there. None for no such area."""
     interval: tuple[float, float] | None
     """Of the density at `LEVEL`, images resampled; None for fewer than `FEWEST` images."""
+    starved: float | None = None
+    """Share of the boxes that have the area, in which it has fewer tokens than at stage 1, an even spread: the mean may
+    rise while some get hardly any. None for no such area."""
 
 
 def summarise(shares: np.ndarray, image_id: np.ndarray) -> list[dict[str, Share]]:
@@ -95,10 +98,13 @@ def summarise(shares: np.ndarray, image_id: np.ndarray) -> list[dict[str, Share]
             base = mean[0, a]
             bounds = None
             if base > 0 and len(images) >= FEWEST:
-                there = resampled[:, 0, a] > 0
-                ratio = resampled[there, stage, a] / resampled[there, 0, a]
+                some = resampled[:, 0, a] > 0
+                ratio = resampled[some, stage, a] / resampled[some, 0, a]
                 low, high = np.quantile(ratio, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
                 bounds = (float(low), float(high))
-            of_stage[area] = Share(float(mean[stage, a]), float(mean[stage, a] / base) if base > 0 else None, bounds)
+            there = shares[:, 0, a] > 0
+            fewer = shares[there, stage, a] < shares[there, 0, a] * (1 - 1e-9)  # equal but for rounding is not fewer
+            of_stage[area] = Share(float(mean[stage, a]), float(mean[stage, a] / base) if base > 0 else None, bounds,
+                                   float(fewer.mean()) if there.any() else None)
         result.append(of_stage)
     return result

@@ -1,22 +1,32 @@
-"""Figure S1: the tokens of every stage over the image, networks one below the other, with the shares beside."""
+"""The tokens of every stage over the image: of one network stage by stage (S5, S8), of several abreast (S1, S9)."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import unknown
+from harness.errors import UserError, unknown
+from harness.figures.panel import plain_text
+from harness.figures.regions import density, regions
 from harness.figures.shares import AREAS
-from harness.figures.tokens import Stage, density, regions
+from harness.figures.tokens import Stage
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
 VIEWS = ("regions", "density")
 PAGE = 7.2
 """Inches: two columns of print."""
+MOST = 6
+"""Pictures of tokens beside each other: with more, the words below them no longer fit."""
+LETTER = 0.044
+"""Inches, the mean width of a letter at 6 points."""
 DENSITIES = (1 / 8, 8.0)
 """Ends of the colour scale, the same in every figure, so that figures can be held beside each other."""
 COLOURS = "cividis"
@@ -30,13 +40,32 @@ class Shown:
     """One network on one view."""
 
     title: str
-    """Of the network, and which weights it has."""
+    """Of the network."""
+    weights: str
+    """Which weights it has, in a few words."""
+    input: str
+    """What it sees, in a few words."""
     image: str
     crop: np.ndarray
     """(H, W, 3) uint8 RGB."""
     stages: list[Stage]
     shares: np.ndarray | None
     """(S, len(AREAS)), None where nobody is annotated."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of the figure: an input, where there is no stage, or the tokens of a stage."""
+
+    of: Shown
+    stage: int | None = None
+    """0-based."""
+    view: str = VIEWS[0]
+    head: str = ""
+    left: str = ""
+
+
+Line = list[Cell | None]
 
 
 def parse_views(text: str) -> list[str]:
@@ -48,37 +77,85 @@ def parse_views(text: str) -> list[str]:
     return list(dict.fromkeys(views))
 
 
-def token_figure(shown: list[Shown], views: list[str]) -> Figure:
-    """A line for each network, view and picture: the input, then the stages. All have the same number of stages."""
+def parse_stages(text: str) -> list[int]:
+    """"2,3,4": stages counted from 1, ascending; empty for all. Raises UserError for what is no stage."""
+    from tcformer.backbone import STAGES
+
+    stages = [part.strip() for part in text.split(",") if part.strip()]
+    for stage in stages:
+        if not stage.isdecimal() or not 1 <= int(stage) <= STAGES:
+            raise unknown("stage", stage, [str(number) for number in range(1, STAGES + 1)], "in --stages")
+    return sorted({int(stage) for stage in stages}) or list(range(1, STAGES + 1))
+
+
+def token_figure(images: Sequence[Sequence[Shown | None]], views: list[str], stages: list[int]) -> Figure:
+    """For each image its networks, all images the same number of them; `stages` are counted from 1.
+
+    One network: a line for each image and view, its stages side by side. Several: these side by side in one line for
+    each image, stage and view; each has its input on its left where that is not what its neighbour has there.
+    Raises UserError for more networks than fit.
+    """
+    if len(images[0]) > MOST:
+        raise UserError(f"{len(images[0])} networks and inputs beside each other: at most {MOST} fit on a page")
+    places = [stage - 1 for stage in stages]
+    alone = len(images[0]) == 1
+    return draw(_stages_abreast(images, views, places) if alone else _networks_abreast(images, views, places), views)
+
+
+def _stages_abreast(images: Sequence[Sequence[Shown | None]], views: list[str], stages: list[int]) -> list[Line]:
+    lines: list[Line] = []
+    for (of,) in images:
+        assert of is not None
+        for view in views:
+            line: Line = [Cell(of, head=of.image, left=f"{of.title}\n{of.weights}\n{of.input}")]
+            line += [Cell(of, stage, view, f"stage {stage + 1}: {of.stages[stage].tokens} tokens") for stage in stages]
+            lines.append(line)
+    return lines
+
+
+def _networks_abreast(images: Sequence[Sequence[Shown | None]], views: list[str], stages: list[int]) -> list[Line]:
+    count = len(images[0])
+    own_input = [number == 0 or any(_differ(of[number - 1], of[number]) for of in images) for number in range(count)]
+    lines: list[Line] = []
+    for image, of in enumerate(images):
+        for at, (stage, view) in enumerate((stage, view) for stage in stages for view in views):
+            line: Line = []
+            for number, shown in enumerate(of):
+                if own_input[number]:
+                    line.append(Cell(shown, head=f"{shown.image}\n{shown.input}") if shown and at == 0 else None)
+                if shown is None:
+                    line.append(None)
+                    continue
+                words = f"stage {stage + 1}: {shown.stages[stage].tokens} tokens"
+                head = f"{shown.title}\n{shown.weights}\n{words}" if at == 0 and image == 0 else words
+                line.append(Cell(shown, stage, view, head))
+            lines.append(line)
+    return lines
+
+
+def _differ(a: Shown | None, b: Shown | None) -> bool:
+    return a is not None and b is not None and not np.array_equal(a.crop, b.crop)
+
+
+@plain_text
+def draw(lines: list[Line], views: list[str]) -> Figure:
+    """Lines of cells, all of one length; None is an empty place."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-    columns = 1 + max(len(of.stages) for of in shown)
+    columns = len(lines[0])
     width = PAGE / columns
-    heights = [width * of.crop.shape[0] / of.crop.shape[1] + 0.5 for of in shown for _ in views]
-    figure = Figure(figsize=(PAGE, sum(heights) + 0.5), layout="constrained")
-    grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
     norm = LogNorm(*DENSITIES)
-    for axes in grid.flat:
-        axes.set_xticks([])
-        axes.set_yticks([])
-    for number, line in enumerate(grid):
-        of, view = shown[number // len(views)], views[number % len(views)]
-        line[0].imshow(of.crop, interpolation="antialiased")
-        line[0].set_title(of.image, fontsize=6)
-        line[0].set_ylabel(of.title, fontsize=6)
-        for place, stage in enumerate(of.stages):
-            axes = line[place + 1]
-            if view == "density":
-                axes.imshow(np.clip(density(stage), *DENSITIES), cmap=COLOURS, norm=norm, interpolation="nearest")
+    heights = [max(_height(cell, width) for cell in line if cell) for line in lines]
+    figure = Figure(figsize=(PAGE, sum(heights) + (0.6 if "density" in views else 0.1)), layout="constrained")
+    grid = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
+    for line, places in zip(lines, grid, strict=True):
+        for cell, axes in zip(line, places, strict=True):
+            if cell is None:
+                axes.set_axis_off()
             else:
-                axes.imshow(regions(stage, of.crop, -(-LONGEST // max(of.crop.shape))), interpolation="antialiased")
-            axes.set_title(f"stage {place + 1}: {stage.tokens} tokens", fontsize=6)
-            if of.shares is not None:
-                axes.set_xlabel(in_words(of.shares[place]), fontsize=5.5)
-        for axes in line[len(of.stages) + 1:]:
-            axes.set_axis_off()
+                _fill(axes, cell, width, norm)
     if "density" in views:
         scale = figure.colorbar(ScalarMappable(norm, COLOURS), ax=list(grid.flat), location="bottom", shrink=0.5,
                                 aspect=40, extend="both", pad=0.02)
@@ -87,6 +164,36 @@ def token_figure(shown: list[Shown], views: list[str]) -> Figure:
         scale.ax.tick_params(labelsize=6)
         scale.set_label("tokens an area, over the mean", fontsize=6)
     return figure
+
+
+def _height(cell: Cell, width: float) -> float:
+    """Inches of a cell with its words."""
+    below = 0.24 if cell.stage is not None and cell.of.shares is not None else 0.06
+    return width * cell.of.crop.shape[0] / cell.of.crop.shape[1] + 0.11 * _wrapped(cell.head, width).count("\n") + below
+
+
+def _fill(axes: Axes, cell: Cell, width: float, norm: LogNorm) -> None:
+    of = cell.of
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if cell.stage is None:
+        axes.imshow(of.crop, interpolation="antialiased")
+    elif cell.view == "density":
+        axes.imshow(np.clip(density(of.stages[cell.stage]), *DENSITIES), cmap=COLOURS, norm=norm,
+                    interpolation="nearest")
+    else:
+        axes.imshow(regions(of.stages[cell.stage], of.crop, -(-LONGEST // max(of.crop.shape))),
+                    interpolation="antialiased")
+    axes.set_title(_wrapped(cell.head, width), fontsize=6, pad=2)
+    axes.set_ylabel(_wrapped(cell.left, width * of.crop.shape[0] / of.crop.shape[1]), fontsize=6)
+    if cell.stage is not None and of.shares is not None:
+        axes.set_xlabel(in_words(of.shares[cell.stage]), fontsize=5.5, labelpad=2)
+
+
+def _wrapped(text: str, width: float) -> str:
+    """Every line of a text broken so that none is longer than `width` inches."""
+    letters = max(8, int(width / LETTER))
+    return "\n".join(textwrap.fill(line, letters, break_on_hyphens=False) for line in text.split("\n"))
 
 
 def in_words(shares: np.ndarray) -> str:

@@ -47,6 +47,21 @@ def as_table(found: list[Measured]) -> Table:
     return table
 
 
+def starved_table(found: list[Measured]) -> Table:
+    """A line for each network and stage: in how many crops people, faces and hands have fewer tokens than in an even
+    spread."""
+    areas = AREAS[:-1]
+    table = plain_table("crops with fewer tokens than evenly spread on", "stage")
+    for area in areas:
+        table.add_column(area, justify="right", no_wrap=True)
+    for of in found:
+        for number, stage in enumerate(of.stages, start=1):
+            if number > 1:
+                table.add_row(of.title if number == 2 else "", str(number),
+                              *("—" if (part := stage[area].starved) is None else f"{part:.0%}" for area in areas))
+    return table
+
+
 def cell(share: Share) -> str:
     """"9.1 % x1.32 [1.28, 1.36]"."""
     if share.density is None:

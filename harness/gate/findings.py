@@ -81,12 +81,12 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The worst of the findings; of an empty comparison, CANNOT_TELL."""
+        """The worst of the findings; CANNOT_TELL where there are none, or not all, and none of them is worse."""
         found = self.counts
         for name in (WORSE, NOT_COMPARABLE, CANNOT_TELL):
             if found[name]:
                 return name
-        return (BETTER if found[BETTER] else SAME) if self.findings else CANNOT_TELL
+        return (BETTER if found[BETTER] else SAME) if self.findings and self.complete else CANNOT_TELL
 
     @property
     def counts(self) -> Counter[str]:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from harness.gate.blocks import network_pairs
 from harness.gate.costs import Costs, counted, measure_costs
 from harness.gate.evaluated import Weights, evaluate_tree
 from harness.gate.exact import memory_finding, operations_findings
-from harness.gate.findings import ACCURACY, KINDS, MEMORY, NOT_COMPARABLE, OPERATIONS, SPEED, Comparison, Finding
+from harness.gate.faults import blame
+from harness.gate.findings import ACCURACY, KINDS, MEMORY, NOT_COMPARABLE, OPERATIONS, SPEED, WORSE, Comparison, Finding
 from harness.gate.pairs import MeasurePair, Pair, apart
 from harness.gate.revisions import ROOT, Tree, checked_out
+from harness.gate.sides import Side
 from harness.gate.speed import Machine, Timing
 from harness.profiling.subjects import Settings, Subject
 from harness.record import now, provenance
@@ -155,14 +157,21 @@ def _speed(name: str, request: Request, rows: tuple[str, ...], changed: MeasureP
 def _costs(request: Request, rows: Mapping[str, Subject], base: Tree, candidate: Tree, folder: Path, state: State,
            tell: Tell) -> None:
     memory, operations = MEMORY in request.kinds, OPERATIONS in request.kinds
-    found: list[Costs] = []
-    for tree in (base, candidate):
-        tell(f"memory and operations of {tree.title}")
-        found.append(measure_costs(tree, rows, request.settings, folder, memory=memory, operations=operations))
-    one, other = found
+
+    def both(subjects: Mapping[str, Subject], again: str = "") -> list[Costs]:
+        found = []
+        for tree in (base, candidate):
+            tell(f"memory and operations of {tree.title}{again}")
+            found.append(measure_costs(tree, subjects, request.settings, folder, memory=memory, operations=operations))
+        return found
+
+    one, other = both(rows)
+    alone = {row: subject for row, subject in rows.items()
+             if any(name in other.failed and name not in one.failed for name in (row, counted(subject)))}
+    again = both(alone, ", once more: the candidate failed") if alone else [Costs(), Costs()]
     if operations:
         for name in dict.fromkeys(counted(subject) for subject in rows.values()):
-            lost = _lost(name, OPERATIONS, "multiply-adds", one, other)
+            lost = _lost(name, OPERATIONS, "multiply-adds", one, other, again)
             if not lost:
                 state.operations[name] = {"base": one.operations[name], "candidate": other.operations[name]}
             state.findings += [lost] if lost else operations_findings(name, one.operations[name],
@@ -171,28 +180,38 @@ def _costs(request: Request, rows: Mapping[str, Subject], base: Tree, candidate:
         for row, subject in rows.items():
             if subject.what == "clustering":
                 continue
-            lost = _lost(row, MEMORY, "peak memory", one, other)
+            lost = _lost(row, MEMORY, "peak memory", one, other, again)
             state.findings.append(lost or memory_finding(row, one.peak_bytes[row], other.peak_bytes[row],
                                                          request.settings.device))
 
 
-def _lost(row: str, kind: str, metric: str, base: Costs, candidate: Costs) -> Finding | None:
-    for side, costs in (("base", base), ("candidate", candidate)):
-        if row in costs.failed:
-            return Finding(row, metric, kind, NOT_COMPARABLE, f"failed on the {side}'s side: {costs.failed[row]}")
+def _lost(row: str, kind: str, metric: str, base: Costs, candidate: Costs, again: Sequence[Costs]) -> Finding | None:
+    """What to say where a side failed; `again` is one more try of both sides where the candidate failed alone."""
+    if row in base.failed:
+        return Finding(row, metric, kind, NOT_COMPARABLE, f"failed on the base's side: {base.failed[row]}")
+    if row in candidate.failed:
+        verdict, reason = blame(candidate.failed[row], *(side.failed.get(row) for side in again))
+        return Finding(row, metric, kind, verdict, reason)
     return None
 
 
 def _accuracy(request: Request, weights: Weights, base: Tree, candidate: Tree, folder: Path, state: State, tell: Tell
               ) -> None:
-    from harness.gate.sides import resolve
+    from harness.gate.rows import WHOLE
     from harness.gate.stored import compare_stored
 
-    results = []
-    for side, tree in (("base", base), ("candidate", candidate)):
+    def evaluated(side: str, tree: Tree, tries: int) -> Side:
         tell(f"evaluating {', '.join(weights.files)} with the code of {tree.title}")
-        results.append(evaluate_tree(tree, weights, folder / f"evaluated-{side}"))
-    base_side, candidate_side = (resolve(str(path)) for path in results)
+        return evaluate_tree(tree, weights, folder / f"evaluated-{side}", tries)
+
+    base_side = evaluated("base", base, 1)
+    try:
+        candidate_side = evaluated("candidate", candidate, 2)
+    except UserError as error:
+        state.findings += [Finding(row, WHOLE, ACCURACY, WORSE, f"twice, where the base was evaluated: {error}")
+                           for row in weights.files]
+        state.keep()
+        return
     found = compare_stored(base_side, candidate_side, margin=MARGIN if request.margin is None else request.margin,
                            kinds=(ACCURACY,))
     state.findings += found.findings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.gate.contents import FAILURE
-from harness.gate.findings import ACCURACY, NOT_COMPARABLE, Finding
+from harness.gate.findings import ACCURACY, NOT_COMPARABLE, WORSE, Finding
 from harness.gate.reading import File
 from harness.gate.sides import RECORD, Side
 from harness.record import evaluated_on
@@ -99,6 +99,8 @@ def _pair(name: str, before: list[File], after: list[File]) -> RowPair | Finding
     new = _newest([file for file in after if evaluated_on(file.data) == evaluated_on(old.data)] or after)
     failed = [f"the {side} failed: {file.data['error']}" for side, file in (("base", old), ("candidate", new))
               if file.kind == FAILURE]
+    if failed and old.kind != FAILURE:
+        return _apart(name, f"it ran in the base, and {failed[0]}", WORSE)
     if failed:
         return _apart(name, "; ".join(failed))
     pair = RowPair(name, _row(old, before), _row(new, after))
@@ -131,5 +133,5 @@ def _file_of(record: dict[str, Any], files: Sequence[File]) -> File:
     return next(file for file in files if file.data is record)
 
 
-def _apart(name: str, reason: str) -> Finding:
-    return Finding(name, WHOLE, ACCURACY, NOT_COMPARABLE, reason)
+def _apart(name: str, reason: str, verdict: str = NOT_COMPARABLE) -> Finding:
+    return Finding(name, WHOLE, ACCURACY, verdict, reason)

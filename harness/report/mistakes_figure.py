@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.errors import UserError
-from harness.files import atomic_write
+from harness.profiling.figures import save
 from harness.report.mistakes import TITLES, won
 from harness.report.plain import HEADINGS
 from harness.scoring.repairs import CLASSES, Diagnosis
 
-FORMATS = (".png", ".svg", ".pdf")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLES = {
     "swap": ("#332288", ""), "inversion": ("#88ccee", "//"), "wrong_person": ("#117733", "xx"), "miss": ("#ddcc77", ""),
@@ -21,53 +21,48 @@ STYLES = {
 SRON/EPS/TN/09-002); hatches and an order that alternates dark and light tell neighbours apart in greyscale."""
 
 
-def check_format(path: Path) -> None:
-    """Raises UserError for a file name whose ending is no format of `FORMATS`."""
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--figure {path}: the name must end in {', '.join(FORMATS)}")
-
-
 def write_figure(path: Path, diagnosis: Diagnosis, title: str) -> None:
-    """Draw repairs one after another (left) and each alone (right). Raises UserError as `check_format` does, and where
-    the file cannot be written."""
-    check_format(path)
+    """Draw repairs one after another (left) and each alone (right). Raises UserError as
+    `harness.profiling.figures.save` does."""
     import matplotlib
+
+    with matplotlib.rc_context({"hatch.linewidth": 0.6, "font.size": 9}):  # hatches are drawn when the file is written
+        save(path, lambda: mistakes_figure(diagnosis, title))
+
+
+def mistakes_figure(diagnosis: Diagnosis, title: str) -> Figure:
+    """For every part a bar from its AP, and what each class of mistake costs."""
     from matplotlib.figure import Figure
 
     parts = [part for part, of in diagnosis.found.items() if of["AP"] is not None]
-    with matplotlib.rc_context({"hatch.linewidth": 0.6, "font.size": 9, "svg.hashsalt": "harness"}):
-        figure = Figure(figsize=(11, 1.6 + 0.42 * len(parts)), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        names = [HEADINGS.get(part, part) for part in parts]
-        start = [diagnosis.found[part]["AP"] or 0.0 for part in parts]
-        left.barh(names, start, color="#222222", label="AP as it is")
-        for name, value in zip(names, start, strict=True):
-            left.text(max(value, 0.05) - 0.005, name, f"{value:.3f}", color="white" if value > 0.1 else "black",
-                      ha="right" if value > 0.1 else "left", va="center")
-        before = diagnosis.found
-        for kind in CLASSES:
-            after = diagnosis.in_turn[kind]
-            width = [won(before, after, part) or 0.0 for part in parts]
-            colour, hatch = STYLES[kind]
-            left.barh(names, width, left=[before[part]["AP"] or 0.0 for part in parts], color=colour, hatch=hatch,
-                      edgecolor="black", linewidth=0.5, label=TITLES[kind])
-            before = after
-        left.set_xlim(0, 1)
-        left.invert_yaxis()
-        left.set_title("AP, and what repairs add in turn", loc="left")
-        alone = [[won(diagnosis.found, diagnosis.alone[kind], part) or 0.0 for kind in CLASSES] for part in parts]
-        top = max(max(row) for row in alone) or 1.0
-        right.imshow(alone, cmap="Greys", vmin=0, vmax=1.4 * top, aspect="auto")
-        for i, row in enumerate(alone):
-            for j, value in enumerate(row):
-                right.text(j, i, f"{value:.3f}".replace("0.", ".", 1), ha="center", va="center", fontsize=8,
-                           color="white" if value > 0.8 * top else "black")
-        right.set_xticks(range(len(CLASSES)), [TITLES[kind] for kind in CLASSES], rotation=35, ha="right")
-        right.set_title("AP added by each repair alone", loc="left")
-        figure.suptitle(title, x=0.01, ha="left")
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
-        data = io.BytesIO()
-        figure.savefig(data, format=path.suffix[1:].lower(), dpi=150,
-                       metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    with atomic_write(path) as file:
-        file.write(data.getvalue())
+    figure = Figure(figsize=(11, 1.6 + 0.42 * len(parts)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    names = [HEADINGS.get(part, part) for part in parts]
+    start = [diagnosis.found[part]["AP"] or 0.0 for part in parts]
+    left.barh(names, start, color="#222222", label="AP as it is")
+    for name, value in zip(names, start, strict=True):
+        left.text(max(value, 0.05) - 0.005, name, f"{value:.3f}", color="white" if value > 0.1 else "black",
+                  ha="right" if value > 0.1 else "left", va="center")
+    before = diagnosis.found
+    for kind in CLASSES:
+        after = diagnosis.in_turn[kind]
+        width = [won(before, after, part) or 0.0 for part in parts]
+        colour, hatch = STYLES[kind]
+        left.barh(names, width, left=[before[part]["AP"] or 0.0 for part in parts], color=colour, hatch=hatch,
+                  edgecolor="black", linewidth=0.5, label=TITLES[kind])
+        before = after
+    left.set_xlim(0, 1)
+    left.invert_yaxis()
+    left.set_title("AP, and what repairs add in turn", loc="left")
+    alone = [[won(diagnosis.found, diagnosis.alone[kind], part) or 0.0 for kind in CLASSES] for part in parts]
+    top = max(max(row) for row in alone) or 1.0
+    right.imshow(alone, cmap="Greys", vmin=0, vmax=1.4 * top, aspect="auto")
+    for i, row in enumerate(alone):
+        for j, value in enumerate(row):
+            right.text(j, i, f"{value:.3f}".replace("0.", ".", 1), ha="center", va="center", fontsize=8,
+                       color="white" if value > 0.8 * top else "black")
+    right.set_xticks(range(len(CLASSES)), [TITLES[kind] for kind in CLASSES], rotation=35, ha="right")
+    right.set_title("AP added by each repair alone", loc="left")
+    figure.suptitle(title, x=0.01, ha="left", parse_math=False)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=5, frameon=False)
+    return figure

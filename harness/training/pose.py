@@ -24,12 +24,13 @@ def make_optimizer(model: nn.Module, train: Train) -> torch.optim.Optimizer:
 class PoseLesson:
     """Key points by the protocol; a `harness.training.lesson.Lesson`."""
 
-    unit, score = "people", "wholebody_AP"
+    unit = "people"
     whole_steps, clip_norm = False, None
 
     def __init__(self, crops: TrainCrops, protocol: Protocol, channels_last: bool = False) -> None:
         self.samples, self.train, self.target = crops, protocol.train, protocol.target
         self.channels_last = channels_last
+        self.score = f"{'+'.join(self.train.parts) or 'wholebody'}_AP"
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `make_optimizer`."""

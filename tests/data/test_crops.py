@@ -137,6 +137,20 @@ def test_a_fraction_of_visibility_counts_as_labelled_and_weighs_one(split):
     assert set(np.unique(TrainCrops(split, everyone(split), protocol_with())[0]["visible"])) == {0, 1}
 
 
+@pytest.mark.parametrize("parts", [["body"], ["lefthand", "righthand"], ["righthand"], ["face"]])
+def test_only_points_of_the_trained_parts_weigh_also_of_a_mirrored_person(split, parts):
+    chosen = set(LAYOUT.points_of(parts))
+    for flip in (0, 1):
+        augment = {**PLAIN, "flip_probability": flip}
+        whole = TrainCrops(split, everyone(split), protocol_with(augment))
+        some = TrainCrops(split, everyone(split), protocol_with(augment, train={"parts": parts}))
+        for i in range(len(whole)):
+            shown = {LAYOUT.flip_index[k] if flip else k for k in DOTS}
+            assert set(np.flatnonzero(some[i]["visible"])) == shown & chosen
+            np.testing.assert_array_equal(some[i]["points"], whole[i]["points"])
+            np.testing.assert_array_equal(some[i]["image"], whole[i]["image"])
+
+
 def test_training_boxes_are_clipped_to_the_image(split):
     split.people.box[0] = [-30, 20, 400, 100]
     crops = TrainCrops(split, everyone(split), protocol_with())

@@ -1,5 +1,7 @@
 """Key points over images: what is chosen, what is drawn, and what the command refuses."""
 
+import io
+import json
 from dataclasses import replace
 
 import cv2
@@ -99,10 +101,40 @@ def test_swapped_hands_are_the_example_of_a_swap(posed):
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_equal_predictions_give_equal_files(posed, tmp_path, monkeypatch, suffix):
     first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
-    save(first, lambda: poses.grid_figure(posed, "title"))
+    choice = poses.choose(posed)
+    save(first, lambda: poses.grid_figure(posed, choice, "title"))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")  # another day
-    save(second, lambda: poses.grid_figure(posed, "title"))
+    save(second, lambda: poses.grid_figure(posed, choice, "title"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_a_grid_shows_is_said_beside_it(posed):
+    choice = poses.choose(posed)
+    assert choice.image_ids == [1, 2, 3]
+    said = json.loads(json.dumps(choice.as_json()))
+    assert said["oks"]["best"] == [{"image": 1, "oks": 1.0}]
+    assert list(said["mistakes"]) == list(chosen.MISTAKES)
+    assert said["mistakes"]["false_positive"] == {"image": 3, "points": 0, "score": 0.95}
+    assert said["mistakes"]["missed"]["score"] is None
+    assert said["mistakes"]["duplicate"] is None
+
+
+def test_names_with_dollars_are_no_formulas(posed):
+    from matplotlib.figure import Figure
+
+    figure = poses.grid_figure(posed, poses.choose(posed), r"a $\frac{1}$ row")
+    assert isinstance(figure, Figure)
+    assert figure._suptitle.get_text() == r"a $\frac{1}$ row"
+    figure.savefig(io.BytesIO())  # a formula that cannot be read would raise here
+
+
+def test_only_trained_parts_are_drawn(posed):
+    hands = replace(posed, trained=("lefthand", "righthand"))
+    found = hands.drawn(0)
+    assert np.isfinite(found[91:]).all()
+    assert np.isnan(found[:91]).all()
+    assert panel.confidence(found, LAYOUT) == "left hand 0.50, right hand 0.50"
+    assert np.isfinite(posed.drawn(0)).all()
 
 
 def test_less_sure_points_are_fainter(posed):
@@ -135,6 +167,12 @@ def test_images_of_a_network_with_initial_weights(posed, tmp_path, capsys):
          "--results", str(tmp_path), "--device", "cpu"], standalone_mode=False)
     assert "1 people on 1 images" in capsys.readouterr().out
     assert out.stat().st_size > 3000
+    said = json.loads((tmp_path / "x.json").read_text())
+    assert (said["kind"], said["figure"], said["file"]) == ("figure", "poses", "x.png")
+    assert said["rows"][0]["model"] == "tcformer_small"
+    assert said["rows"][0]["weights"] == {"said": "initial weights, not trained", "file": None, "sha256": None}
+    assert said["images"][0]["name"] == "1.png"
+    assert said["command"].startswith("harness figure poses --row tcformer_small --image ")
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -146,6 +184,7 @@ def test_images_of_a_network_with_initial_weights(posed, tmp_path, capsys):
     (["--row", "tcformer_small", "--boxes", "1,2,3,4"], "--boxes needs --image"),
     (["--row", "tcformer_small", "--weights", "none.pth"], r"weights file none\.pth not found"),
     (["--row", "."], r"no record\.json"),
+    (["--row", "tcformer_small,hrnet_small"], "poses are of one row, 2 are named"),
 ])
 def test_mistakes_are_told_in_a_line(options, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,25 +1,29 @@
-"""Tokens of every stage: their shares by hand-made assignments, their pictures, and what the command refuses."""
+"""Tokens of every stage: their shares by hand-made assignments, and what the command draws, measures and refuses."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from harness.cli import app
-from harness.data.types import Boxes, Images, People, Split
+from harness.cli.figure import told_apart
+from harness.data.types import People
 from harness.errors import UserError
-from harness.figures import shares, token_figure, tokens
-from harness.figures.photos import Photos, nobody
-from harness.figures.rows import open_row
+from harness.figures import shares
+from harness.figures.photos import nobody
+from harness.figures.rows import open_row, records_below
+from harness.figures.tokens import network_of
 from harness.layout import load_layout
-from harness.profiling.figures import save
+from harness.record import SCHEMA
+from harness.registry import build_model
+from harness.weights import FORMAT
+from tcformer.registry import tcformer_light
+from tests.figures.test_regions import GRID, HALVES
 
 LAYOUT = load_layout("coco-wholebody")
-GRID = (2, 4)
-HALVES = tokens.Stage(np.array([0, 0, 1, 2, 0, 0, 1, 3]), GRID)
-"""Two rows of four cells: one token on the left half, one on the third column, the last two cells by themselves."""
 
 
 def person(box, **parts):
@@ -64,12 +68,23 @@ def test_density_is_held_against_stage_1_on_the_same_images():
     of[:, 0, 0], of[:, 1, 0] = 0.2, 0.5
     of[:, 0, 3], of[:, 1, 3] = 0.8, 0.5
     first, second = shares.summarise(of, np.arange(40))
-    assert first["people"] == shares.Share(pytest.approx(0.2), 1.0, (1.0, 1.0))
+    assert first["people"] == shares.Share(pytest.approx(0.2), 1.0, (1.0, 1.0), 0.0)
     assert second["people"].density == pytest.approx(2.5)
     assert second["people"].interval == pytest.approx((2.5, 2.5))
     assert second["background"].density == pytest.approx(0.625)
     assert second["faces"] == shares.Share(0.0, None, None)
+    assert (second["people"].starved, second["background"].starved, second["faces"].starved) == (0.0, 1.0, None)
     assert shares.summarise(of, np.zeros(40))[1]["people"].interval is None  # one image
+
+
+def test_some_starve_while_the_mean_rises():
+    of = np.full((10, 2, 4), 0.2)
+    of[:, 1, 1] = [0.9] * 6 + [0.1] * 4  # faces
+    of[8:, :, 1] = 0  # two have none
+    found = shares.summarise(of, np.arange(10))[1]["faces"]
+    assert found.density > 2
+    assert found.starved == 2 / 8
+    assert shares.summarise(of, np.arange(10))[1]["hands"].starved == 0  # evenly spread
 
 
 def test_intervals_hold_the_ratio_of_images_that_differ():
@@ -79,63 +94,6 @@ def test_intervals_hold_the_ratio_of_images_that_differ():
     found = shares.summarise(of, np.repeat(np.arange(100), 2))[1]["people"]
     low, high = found.interval
     assert 1.4 < low < found.density < high < 1.6
-
-
-def test_density_of_a_cell():
-    assert tokens.density(HALVES).tolist() == [[0.5, 0.5, 1, 2], [0.5, 0.5, 1, 2]]
-    assert HALVES.tokens == 4
-
-
-def test_regions_have_the_mean_colour_and_a_border():
-    crop = np.zeros((2, 4, 3), np.uint8)
-    crop[:, :2] = 200
-    crop[0, 0] = 100  # token 0: 100 and three times 200
-    crop[:, 2] = 90
-    picture = tokens.regions(HALVES, crop, 5)
-    assert picture.shape == (10, 20, 3)
-    assert picture[4, 4].tolist() == [175] * 3
-    assert picture[:, 10].tolist() == [list(tokens.BORDERS[0])] * 10  # where token 1 begins
-    assert picture[3, 12].tolist() == [90] * 3
-    assert picture[3, 15].tolist() == list(tokens.BORDERS[1])  # of a dark token
-    assert picture[5, 17].tolist() == list(tokens.BORDERS[1])  # token 3 below token 2
-    assert (picture[:, 1:10] == 175).all()  # no border within a token
-
-
-def test_only_the_largest_box_of_an_image_is_drawn():
-    boxes = Boxes(np.array([1, 2, 1]), np.array([[0, 0, 5, 5], [0, 0, 1, 1], [0, 0, 6, 5.0]]), np.ones(3))
-    assert tokens.largest(boxes).box[:, 2].tolist() == [6, 1]
-
-
-def test_views_are_the_crops_of_the_protocol_or_the_centre_of_the_image():
-    images = Images(np.array([1]), (None,), np.array([[200, 100]]))
-    photos = Photos(Split("x", "x", LAYOUT, images, nobody(LAYOUT)),
-                    Boxes(np.array([1]), np.array([[10.0, 10, 30, 40]]), np.ones(1)), [])
-    row = open_row("tcformer_small", Path("nowhere"))
-    (view,) = tokens.views_of(photos, row, "pose")
-    crop = row.protocol.crop
-    assert (view.width, view.height) == (crop.width, crop.height)
-    assert view.center.tolist() == [25, 30]
-    assert view.size == pytest.approx([30 * crop.padding, 40 * crop.padding])
-    (view,) = tokens.views_of(photos, row, "classification")
-    assert (view.width, view.height) == (224, 224)
-    assert view.center.tolist() == [100, 50]
-    assert view.size.tolist() == [90, 90]
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_equal_tokens_give_equal_files(tmp_path, monkeypatch, suffix):
-    crop = np.random.default_rng(0).integers(0, 256, (8, 16, 3)).astype(np.uint8)
-    shown = [token_figure.Shown("network", "1.jpg", crop, [HALVES], np.array([[0.5, 0.05, 0, 0.5]]))]
-    first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
-    save(first, lambda: token_figure.token_figure(shown, ["regions", "density"]))
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")  # another day
-    save(second, lambda: token_figure.token_figure(shown, ["regions", "density"]))
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_numbers_below_a_picture():
-    assert token_figure.in_words(np.array([0.714, 0.052, 0.0, 0.286])) == \
-        "people 71%, background 29%\nfaces 5.2%, hands 0.0%"
 
 
 @pytest.fixture
@@ -156,21 +114,116 @@ def annotations(photo):
     return path
 
 
-@pytest.mark.parametrize("task", ["pose", "classification"])
-def test_the_command_draws_and_measures(photo, tmp_path, capsys, task):
-    out = tmp_path / "tokens.png"
-    app(["figure", "tokens", "--row", "tcformer_small,tcformer_small", "--image", str(photo), "--boxes",
-         str(annotations(photo)), "--task", task, "--view", "density", "--out", str(out), "--json", "--results",
-         str(tmp_path), "--device", "cpu"], standalone_mode=False)
+def figure(*options, results, device="cpu"):
+    app(["figure", "tokens", *map(str, options), "--results", str(results), "--device", device], standalone_mode=False)
+
+
+def test_the_command_draws_and_measures_people_faces_and_centres(photo, tmp_path, capsys):
+    out = tmp_path / "tokens.svg"
+    asked = ["--row", "tcformer_small,tcformer_small_topk", "--image", photo, "--boxes", annotations(photo), "--task",
+             "pose,face,classification", "--stages", "4", "--json", "--out", out]
+    figure(*asked, results=tmp_path)
     found = json.loads(capsys.readouterr().out)
-    one, two = found["networks"]
-    assert one == two
-    assert [len(of) for of in one["stages"]] == [4] * 4
-    for stage in one["stages"]:
-        assert stage["people"]["share"] + stage["background"]["share"] == pytest.approx(1)
-        assert 0 < stage["faces"]["share"] < stage["people"]["share"]
-    assert one["weights"] == "initial weights, not trained"
-    assert out.stat().st_size > 3000
+    assert len(found["networks"]) == 6
+    for network in found["networks"]:
+        assert [len(of) for of in network["stages"]] == [4] * 4
+        assert network["weights"] == "initial weights, not trained"
+        for stage in network["stages"]:
+            assert stage["people"]["share"] + stage["background"]["share"] == pytest.approx(1)
+    pose, face = (network["stages"][0]["faces"]["share"] for network in found["networks"][:2])
+    assert 0 < pose < face  # a face fills more of its own crop
+    assert any(note.startswith("Not yet Figure S7") for note in found["notes"])
+    said = json.loads(out.with_suffix(".json").read_text())
+    assert said["numbers"]["networks"] == found["networks"]
+    assert said["options"] == {"tasks": ["pose", "face", "classification"], "views": ["regions"], "stages": [4]}
+    assert [row["model"] for row in said["rows"]] == ["tcformer_small", "tcformer_small_topk"]
+    assert any(note.startswith("Not yet Figure S7") for note in said["notes"])
+    before = out.read_bytes(), out.with_suffix(".json").read_bytes()
+    figure(*asked, results=tmp_path)
+    assert (out.read_bytes(), out.with_suffix(".json").read_bytes()) == before
+
+
+def test_trained_weights_are_held_against_initial_ones_of_the_same_network(photo, tmp_path, capsys):
+    torch.manual_seed(1)
+    row = open_row("tcformer_small", tmp_path)
+    weights = tmp_path / "w.pth"
+    small = {"crop": {"width": 96, "height": 128}}
+    torch.save({"format": FORMAT, "meta": {"model": "tcformer_small", "protocol": small},
+                "model": build_model(row.spec, 133).state_dict()}, weights)
+    asked = ["--row", "tcformer_small", "--weights", weights, "--image", photo, "--boxes", annotations(photo), "--json"]
+    figure(*asked, "--initial", results=tmp_path)
+    trained, initial = json.loads(capsys.readouterr().out)["networks"]
+    assert (trained["weights"], initial["weights"]) == ("weights w.pth", "initial weights, not trained")
+    assert trained["stages"][0] == initial["stages"][0]  # the same crop, of the same size
+    assert trained["stages"][3] != initial["stages"][3]
+
+
+def test_a_figure_goes_to_the_results_where_it_is_not_told_where(photo, tmp_path):
+    figure("--row", "tcformer_small", "--image", photo, "--view", "density", "--stages", "4", results=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "tokens-tcformer_small-density-photo.json", "tokens-tcformer_small-density-photo.png"]
+
+
+def record(results, table, row, **more):
+    """A record that has what rows are found by."""
+    folder = results / table / "demo" / f"{row}-0123"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps({
+        "schema": SCHEMA, "key": "0123", "row": row, "created": "2026-01-01T00:00:00+00:00", "status": "measured",
+        "model": {"name": "tcformer_small"}, "protocol": {}, "data": {}, "machine": {}, "metrics": {"parts": {}},
+        **more}))
+    return folder
+
+
+def test_a_classifier_stands_beside_pose_networks(photo, tmp_path, capsys):
+    pose = open_row("tcformer_small", tmp_path).spec
+    backbone = {name: value for name, value in pose.args.items() if not name.startswith(("variant", "neck"))}
+    weights = tmp_path / "final.pth"
+    torch.manual_seed(3)
+    torch.save({"format": FORMAT, "meta": {"kind": "classification", "model": pose.name},
+                "model": tcformer_light(num_classes=5, **backbone).state_dict()}, weights)
+    record(tmp_path, "imagenet", "base", kind="classification", status="stand-in", title="TCFormer", seed=0,
+           weights={"file": str(weights)},
+           protocol={"crop": {"width": 96, "height": 96}, "test": {"crop_share": 0.875}})
+    asked = ["--row", "tcformer_small,base", "--image", photo, "--boxes", annotations(photo)]
+    figure(*asked, "--task", "pose,classification", "--json", "--stages", "4", results=tmp_path)
+    found = json.loads(capsys.readouterr().out)["networks"]
+    assert [of["title"] for of in found] == [
+        "tcformer_small, crop of a person", "tcformer_small, centre of the image",
+        "TCFormer, stand-in tcformer_small, classifier, centre of the image"]
+    row = open_row("base", tmp_path)
+    assert (row.centre.size, row.centre.share) == (96, 0.875)
+    held = network_of(row, "classification", "cpu").state_dict()["backbone.block1.0.attn.q.weight"]
+    torch.testing.assert_close(held, torch.load(weights)["model"]["block1.0.attn.q.weight"])
+    with pytest.raises(UserError, match=r"--task pose: TCFormer, .* sees no people; name classification, too"):
+        figure(*asked, results=tmp_path)
+    with pytest.raises(UserError, match="its evaluation data have no annotated people"):
+        figure("--row", "base", "--task", "classification", "--all", results=tmp_path)
+    with pytest.raises(UserError, match="only `harness figure tokens --task classification` draws it"):
+        app(["figure", "poses", "--row", "base", "--image", str(photo), "--results", str(tmp_path), "--device", "cpu"],
+            standalone_mode=False)
+
+
+def test_a_folder_that_happens_to_have_the_name_of_a_row_is_not_in_its_way(tmp_path, monkeypatch):
+    (tmp_path / "tcformer").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert open_row("tcformer", tmp_path).folder is None
+
+
+def test_rows_of_different_seeds_say_theirs(tmp_path):
+    row = open_row("tcformer_small", tmp_path)
+    one, two = (replace(row, record={"seed": seed}) for seed in (0, 1))
+    titles = [of.title for of in told_apart([one, two, row])]
+    assert titles == [f"{row.title}, seed 0", f"{row.title}, seed 1", row.title]
+    assert told_apart([one, replace(one, title="other")])[0].title == row.title
+
+
+def test_networks_that_were_only_measured_are_no_rows_to_draw(tmp_path):
+    record(tmp_path, "table_s2", "tcformer")
+    measured = record(tmp_path, "table_s1", "tcformer", kind="architecture", created="2026-02-01T00:00:00+00:00")
+    assert records_below(tmp_path)["tcformer"][0].parent.parent.name == "table_s2"
+    with pytest.raises(UserError, match="of a network that was only measured: there is nothing to draw"):
+        open_row(str(measured), tmp_path)
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -184,13 +237,23 @@ def test_the_command_draws_and_measures(photo, tmp_path, capsys, task):
     (["--image", "PHOTO", "--boxes", "1,2,3"], "expected four numbers"),
     (["--row", "hrnet_small", "--image", "PHOTO"], "hrnet_small has no tokens"),
     (["--row", "tcformer_small,tcformer", "--weights", "x.pth", "--image", "PHOTO"], "for one row only"),
+    (["--row", "tcformer_small,hrnet_small", "--image", "PHOTO"], "hrnet_small has no tokens"),
+    (["--weights", "OTHER", "--image", "PHOTO"], r"other\.pth is of model hrnet_small, not of tcformer_small"),
+    (["--image", "none.jpg"], r"--image none\.jpg: No such file"),
+    (["--initial", "--image", "PHOTO"], "--initial: tcformer_small has initial weights already"),
+    (["--stages", "5", "--image", "PHOTO"], r"unknown stage '5'.* in --stages"),
+    (["--all", "--stages", "4"], "--stages 4: for what is drawn, but --image names none"),
+    (["--image", "PHOTO", "--out", "BESIDE"], r"photo\.json, which describes no figure"),
 ])
 def test_mistakes_are_told_in_a_line(options, words, photo, tmp_path, monkeypatch):
     folder = tmp_path / "empty"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    options = [str(photo) if option == "PHOTO" else option for option in options]
+    (photo.parent / "photo.json").write_text("{}")
+    torch.save({"format": FORMAT, "meta": {"model": "hrnet_small"}, "model": {}}, photo.parent / "other.pth")
+    files = {"PHOTO": photo, "OTHER": photo.parent / "other.pth", "BESIDE": photo.with_suffix(".pdf")}
+    options = [str(files.get(option, option)) for option in options]
     row = [] if "--row" in options else ["--row", "tcformer_small"]
     with pytest.raises(UserError, match=words):
-        app(["figure", "tokens", *row, *options, "--results", str(tmp_path), "--device", "cpu"], standalone_mode=False)
+        figure(*row, *options, results=tmp_path)
     assert not list(folder.iterdir())

@@ -1,8 +1,14 @@
 """What `harness compare` and `harness gate` refuse before anything is measured."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from tests.helpers import harness
+from tests.helpers import ROOT, harness
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
@@ -23,3 +29,39 @@ def test_groups_without_a_suite_are_refused():
     done = harness("profile", "tcformer_small", "--only", "x")
     assert done.returncode == 1
     assert "--suite" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--out", "--junit", "--summary"])
+def test_outputs_that_cannot_be_written_are_refused_before_anything_is_measured(option, tmp_path):
+    for file, words in ((tmp_path / "no" / "file", "there is no folder"), (tmp_path, "a folder, not a file")):
+        done = harness("gate", "HEAD", "HEAD", option, file)
+        assert done.returncode == 3
+        assert option in done.stderr
+        assert words in done.stderr
+        assert "pair" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_gate_that_is_ended_keeps_its_pairs_and_leaves_nothing_behind(tmp_path):
+    """SIGTERM, as CI systems send it to what runs too long."""
+    scratch, out, junit = tmp_path / "scratch", tmp_path / "gate.json", tmp_path / "gate.xml"
+    scratch.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
+    command = ["gate", "HEAD", "HEAD", "--rows", "tcformer_small", "--input", "64x64", "--only", "speed",
+               "--no-calibration", "--out", out, "--junit", junit, "--results", tmp_path / "runs"]
+    process = subprocess.Popen([sys.executable, "-m", "harness", *map(str, command)], cwd=ROOT, env=environment,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "pair 2" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    shown, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    found = json.loads(out.read_text())
+    assert (found["complete"], found["verdict"], found["findings"][0]["samples"]) == (False, "cannot tell", 1)
+    assert "cut short" in junit.read_text()
+    assert "interrupted" in shown
+    assert list(scratch.glob("harness-*")) == []  # torch keeps a cache of its own there
+    trees = subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert str(scratch) not in trees

@@ -26,6 +26,11 @@ def test_the_whole_is_as_bad_as_its_worst(verdicts, whole, status):
     assert Comparison.from_json(found.to_json(), "here") == found
 
 
+@pytest.mark.parametrize(("verdicts", "whole"), [([SAME, BETTER], CANNOT_TELL), ([], CANNOT_TELL), ([WORSE], WORSE)])
+def test_what_was_cut_short_is_never_the_same(verdicts, whole):
+    assert replace(comparison(*verdicts), complete=False).verdict == whole
+
+
 @pytest.mark.parametrize(("change", "words"), [
     ({"schema": 9}, "schema 9"), ({"kind": "profile"}, "no comparison"), ({"findings": [{"row": 1}]}, "damaged"),
     ({"findings": [vars(replace(ONE, verdict="great"))]}, "'great' is no verdict"),

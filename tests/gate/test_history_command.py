@@ -8,7 +8,8 @@ import pytest
 
 from harness.gate.history.build import history
 from harness.gate.history.commits import Repository
-from harness.gate.history.figure import FORMATS, MOST, history_figure, write_figure
+from harness.gate.history.figure import MOST, history_figure, write_figure
+from harness.profiling.figures import FORMATS
 from tests.gate.repositories import leave_gate, leave_profile, leave_row, make_repository, noisy
 from tests.gate.results_on_disk import MACHINE
 from tests.helpers import ROOT, assert_user_error, harness

@@ -15,8 +15,8 @@ from harness.gate.speed import Machine, Timing, measure
 FACTS = {"processor": "simulated"}
 
 
-def side(factor=1.0, jitter=0.005, fail=None, stop=None):
-    """Blocks of one row at 10 ms; `fail` and `stop` are numbers of a block, from 0."""
+def side(factor=1.0, jitter=0.005, fail=(), stop=None):
+    """Blocks of one row at 10 ms; `fail` holds numbers of blocks, from 0, and `stop` is one."""
     noise = itertools.cycle([1, 1 + jitter, 1 - jitter, 1 + jitter / 2, 1 - jitter / 2])
     number = itertools.count()
 
@@ -24,7 +24,7 @@ def side(factor=1.0, jitter=0.005, fail=None, stop=None):
         n = next(number)
         if n == stop:
             raise KeyboardInterrupt
-        if n == fail:
+        if n in fail:
             return Block({}, dict.fromkeys(rows, "CUDA error: device lost"))
         return Block({row: 10 * factor * next(noise) for row in rows})
 
@@ -136,18 +136,58 @@ def test_a_calibration_that_cannot_be_written_is_said_and_used(tmp_path):
     assert verdict(timing) == SAME
 
 
-def test_a_device_lost_in_the_middle_keeps_the_finished_pairs():
-    timing = run(side(), side(fail=5))
-    finding = timing.findings()[0]
-    assert finding.verdict == CANNOT_TELL
-    assert finding.samples == 5
-    assert "after 5 pair(s): CUDA error: device lost" in finding.reason
+def finding(base, candidate):
+    return run(base, candidate).findings()[0]
 
 
-def test_a_row_that_never_ran_is_not_comparable():
-    finding = run(side(), side(fail=0)).findings()[0]
-    assert finding.verdict == NOT_COMPARABLE
-    assert "candidate" in finding.reason
+def test_what_fails_on_the_candidates_side_and_fails_again_is_worse():
+    found = finding(side(), side(fail={0, 1}))
+    assert found.verdict == WORSE
+    assert "candidate" in found.reason
+    assert "device lost" in found.reason
+    assert found.samples == 0
+
+
+def test_a_row_that_begins_to_fail_is_worse_and_its_finished_pairs_are_kept():
+    found = finding(side(), side(fail={5, 6}))
+    assert (found.verdict, found.samples) == (WORSE, 5)
+    assert "after 5 pair(s) it failed on the candidate's side" in found.reason
+
+
+def test_a_failure_that_does_not_return_cannot_be_told():
+    found = finding(side(), side(fail={5}))
+    assert (found.verdict, found.samples) == (CANNOT_TELL, 5)
+    assert "ran when it was tried again" in found.reason
+
+
+def test_a_device_that_is_lost_is_not_laid_at_the_candidates_door():
+    """It fails under the candidate, and from then on the base fails as well."""
+    found = finding(side(fail=range(6, 20)), side(fail=range(5, 20)))
+    assert (found.verdict, found.samples) == (NOT_COMPARABLE, 5)
+    assert "the base failed as well" in found.reason
+
+
+def test_a_row_that_fails_on_the_bases_side_is_not_comparable():
+    found = finding(side(fail={0}), side())
+    assert found.verdict == NOT_COMPARABLE
+    assert "base" in found.reason
+
+
+def test_a_row_that_fails_is_not_measured_once_more_for_seeming_slow():
+    timing = run(side(), side(1.2, fail={12, 13}), pairs=13)
+    assert len(timing.pairs) == 13
+    assert verdict(timing) == WORSE
+    assert set(timing.to_json()["retried"]) == {"row"}
+
+
+def test_what_is_done_next_is_said_once_with_the_time_that_is_left(tmp_path):
+    said = []
+    timing = Timing(("row",))
+    measure(timing, apart(side(), side()), apart(side(), side()), Machine(FACTS, "here", tmp_path / "c.json"), 12,
+            tell=said.append)
+    assert len(said) == len(set(said)) == 24
+    assert said[0] == "calibrating 1 row(s) on equal code: pair 1 of 12"
+    assert said[-1].startswith("pair 12 of 12, about ")
 
 
 def test_ctrl_c_keeps_the_finished_pairs():
@@ -162,5 +202,9 @@ def test_ctrl_c_keeps_the_finished_pairs():
     assert (finding.verdict, finding.samples, finding.needed) == (CANNOT_TELL, 7, 12)
 
 
-def test_few_pairs_tell_nothing():
-    assert verdict(run(side(), side(2.0), pairs=3)) == CANNOT_TELL
+def test_few_pairs_tell_nothing_and_are_not_calibrated_for(tmp_path):
+    file = tmp_path / "c.json"
+    timing = run(side(), side(2.0), file, pairs=3)
+    assert verdict(timing) == CANNOT_TELL
+    assert not file.exists()
+    assert "fewer than 12 pairs tell nothing" in timing.notes[0]

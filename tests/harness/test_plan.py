@@ -4,7 +4,9 @@ import time
 import pytest
 
 from harness.errors import UserError
-from harness.plan import Job, Options, make_plan, seeds_of
+from harness.job import chosen_ap
+from harness.plan import Job, Options, keyed, make_plan, seeds_of
+from harness.protocol import Protocol
 from tests.helpers import harness
 
 RUNNABLE = ["sbl_res152", "hrnet_w48", "tcformer_large"]
@@ -73,11 +75,57 @@ def test_what_is_only_evaluated_otherwise_shares_the_training(tmp_path):
     assert plan(tmp_path, seed=1).jobs["hrnet_w48"].train_key != before.train_key
 
 
+def test_one_hand_is_trained_where_nothing_is_mirrored_at_test(tmp_path):
+    job = plan(tmp_path, settings=("train.parts=[lefthand]", "test.flip=false")).jobs["hrnet_w48"]
+    assert job.protocol["train"]["parts"] == ["lefthand"]
+
+
+def test_the_best_epoch_is_chosen_by_what_was_trained():
+    metrics = {part: {"AP": ap} for part, ap in
+               {"body": 0.5, "face": None, "lefthand": 0.2, "righthand": 0.4, "wholebody": 0.3}.items()}
+    assert chosen_ap(metrics, ()) == 0.3
+    assert chosen_ap(metrics, ("lefthand", "righthand")) == pytest.approx(0.3)
+    assert chosen_ap(metrics, ("face",)) == 0.0
+    assert chosen_ap({"body": {"AP": 0.5}}, ()) == 0.5
+
+
 def test_the_same_request_has_the_same_keys(tmp_path):
     assert plan(tmp_path).jobs["sbl_res152"].key == plan(tmp_path / "elsewhere").jobs["sbl_res152"].key
 
 
+def test_training_parts_is_another_training_and_a_deviation_from_the_published_protocol(tmp_path):
+    plain = plan(tmp_path).jobs["hrnet_w48"]
+    hands = plan(tmp_path, settings=("train.parts=[righthand,lefthand]",)).jobs["hrnet_w48"]
+    assert hands.protocol["train"]["parts"] == ["lefthand", "righthand"]
+    assert hands.train_key != plain.train_key
+    assert hands.key != plain.key
+    assert any("parts [] -> ['lefthand', 'righthand']" in note for note in hands.notes)
+    twice = plan(tmp_path, settings=("train.parts=[lefthand,righthand,lefthand]",)).jobs["hrnet_w48"]
+    assert twice.key == hands.key  # the order and repetitions mean nothing
+
+
+def test_a_younger_setting_leaves_earlier_keys_alone():
+    now = Protocol().model_dump(mode="json")
+    assert "parts" in now["train"]
+    assert "parts" not in keyed(now)["train"]
+    changed = Protocol(train={"parts": ["face"]}).model_dump(mode="json")
+    assert keyed(changed)["train"]["parts"] == ["face"]
+    assert {**keyed(now)["train"], "parts": ["face"]} == keyed(changed)["train"]
+
+
+def test_the_models_of_figure_s9_share_everything_but_the_trained_parts(tmp_path):
+    jobs = plan(tmp_path, "figure_s9").jobs
+    assert {name: job.protocol["train"]["parts"] for name, job in jobs.items()} == {
+        "whole_body": [], "hands_only": ["lefthand", "righthand"], "faces_only": ["face"]}
+    assert jobs["whole_body"].train_key == plan(tmp_path, "table_s3", seed=0).jobs["tcformer"].train_key
+    without = [{**job.protocol, "train": {**job.protocol["train"], "parts": []}} for job in jobs.values()]
+    assert without[0] == without[1] == without[2]
+
+
 @pytest.mark.parametrize(("options", "words"), [
+    ({"settings": ("train.parts=[hand]",)}, r"unknown part of layout coco-wholebody 'hand'.*lefthand.*in train\.parts"),
+    ({"settings": ("train.parts=[lefthand]",)}, "the flip test averages .* righthand"),
+    ({"settings": ("train.parts=face",)}, "train.parts = 'face'"),
     ({"rows": ("hrnet_w49",)}, "hrnet_w48"),
     ({"profile": "dem"}, "demo"),
     ({"data": "cocowholebody"}, "coco-wholebody"),

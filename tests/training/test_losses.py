@@ -47,6 +47,18 @@ def test_cross_entropy_is_the_mean_over_labelled_points():
     assert cross_entropy_loss(logits, target, weight).item() == pytest.approx(sum(each) / 3, rel=1e-5)
 
 
+def test_losses_of_disjoint_parts_add_up_to_the_whole_loss_or_average_to_it():
+    """`train.parts` takes weight from points: mse stays a mean over all maps, cross entropy over labelled points."""
+    maps, target = torch.randn(2, 5, 8, 6), torch.rand(2, 5, 8, 6)
+    weight = torch.tensor([[1.0, 1, 0, 1, 1], [0, 1, 1, 1, 1]])
+    hand = torch.tensor([1.0, 1, 0, 0, 0])
+    parts = [weight * hand, weight * (1 - hand)]
+    mse = [mse_loss(maps, target, part) for part in parts]
+    assert sum(mse).item() == pytest.approx(mse_loss(maps, target, weight).item())
+    entropy = [cross_entropy_loss(maps, target, part) * part.sum() for part in parts]
+    assert (sum(entropy) / weight.sum()).item() == pytest.approx(cross_entropy_loss(maps, target, weight).item())
+
+
 @pytest.mark.parametrize("nothing", ["weight", "target"])
 def test_cross_entropy_of_nothing_is_zero_with_a_gradient(nothing):
     logits = torch.randn(2, 3, 8, 6, requires_grad=True)

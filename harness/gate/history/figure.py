@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError
-from harness.files import atomic_write
 from harness.gate.history import metrics, words
 from harness.gate.history.build import History
 from harness.gate.history.levels import Series
 from harness.gate.present.words import plain, signed
+from harness.profiling.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".svg", ".pdf")
 VALUE, LEVEL, STEP = "#332288", "#cc6677", "#555555"
 """Of Paul Tol's "muted" scheme, distinct for the colour-blind (SRON technical note SRON/EPS/TN/09-002); in greyscale,
 dots, thick lines and dashes tell them apart."""
@@ -25,12 +22,6 @@ MOST = 8
 """Series in one figure."""
 TICKS = 24
 """Commits that are named below an axis."""
-
-
-def check_format(path: Path) -> None:
-    """Raises UserError for a file name whose ending is no format of `FORMATS`."""
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--figure {path}: the name must end in {', '.join(FORMATS)}")
 
 
 def history_figure(found: History) -> Figure:
@@ -110,13 +101,5 @@ def _labels(axes: Axes, series: Series, groups: list[int], x: list[int], metric:
 
 
 def write_figure(path: Path, found: History) -> None:
-    """Raises UserError as `check_format` does, and where the file cannot be written."""
-    check_format(path)
-    import matplotlib
-
-    data, kind = io.BytesIO(), path.suffix[1:].lower()
-    nameless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)  # equal bytes at any time
-    with matplotlib.rc_context({"svg.hashsalt": "harness"}):
-        history_figure(found).savefig(data, format=kind, dpi=150, metadata=nameless)
-    with atomic_write(path) as file:
-        file.write(data.getvalue())
+    """Raises UserError as `harness.profiling.figures.save` does."""
+    save(path, lambda: history_figure(found))
