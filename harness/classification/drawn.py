@@ -66,10 +66,7 @@ def _person(change: Callable[[np.random.Generator, Pose], Pose], points: Callabl
 
 def _crowd(rng: np.random.Generator, side: int) -> np.ndarray:
     """Three people."""
-    while True:
-        scene = random_scene(rng, side, side)
-        if len(scene.people) == 3:
-            return scene.image
+    return random_scene(rng, side, side, count=3).image
 
 
 def _turned(low: float, high: float) -> Callable[[np.random.Generator, Pose], Pose]:

@@ -3,13 +3,15 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from tests.classification.conftest import write_images
-from tests.helpers import assert_user_error, harness
+from tests.helpers import ROOT, assert_user_error, harness
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +140,20 @@ def test_the_second_protocol_and_the_other_networks_run(own_results):
     assert done.returncode == 0, done.stderr
     assert record_of(own_results, "base_authors")["protocol"]["augment"]["rand_augment"] == "rand-m9-mstd0.5-inc1"
     assert len(list(own_results.glob("trainings/*/final.pth"))) == 4
+
+
+def test_several_processes_train_one_classifier(own_results):
+    """The launcher's road, on the CPU: two processes, gloo. They share steps and tests between them."""
+    settings = ["--set", "train.processes=2", "--set", "train.evaluate_every=1"]
+    assert run(own_results, "--seed", "9", *settings).returncode == 0
+    folder = next(p.parent for p in own_results.glob("imagenet/smoke/base-*/job.json")
+                  if json.loads(p.read_text())["seed"] == 9)
+    shutil.rmtree(own_results / "trainings")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+               "harness.job", str(folder), str(own_results), "--train-only"]
+    launched = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert launched.returncode == 0, launched.stderr
+    result = json.loads(next(own_results.glob("trainings/*/training.json")).read_text())
+    assert result["processes"] == 2
+    assert all(0 <= epoch["top1"] <= 1 for epoch in result["history"])
+    assert result["best"]["value"] == max(epoch["top1"] for epoch in result["history"])

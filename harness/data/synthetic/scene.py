@@ -157,11 +157,11 @@ def camera(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(image, 1.0, noise, strength, -127.5 * strength)
 
 
-def random_scene(rng: np.random.Generator, width: int, height: int) -> Scene:
-    """Draw a scene and paint it, `width` by `height` pixels."""
+def random_scene(rng: np.random.Generator, width: int, height: int, count: int | None = None) -> Scene:
+    """Draw a scene and paint it, `width` by `height` pixels; `count` is 1, 2 or 3 people, None for any of them."""
     canvas, mean = backdrop(rng, width * SUPERSAMPLE, height * SUPERSAMPLE)
     clutter(rng, canvas, width, height)
-    count = 1 + int(np.searchsorted(np.cumsum(PEOPLE_SHARES)[:-1], rng.random()))
+    count = count or 1 + int(np.searchsorted(np.cumsum(PEOPLE_SHARES)[:-1], rng.random()))
     light = (float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-1.0, -0.5)))
     placed = []
     for slot in range(count):
