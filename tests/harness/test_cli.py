@@ -25,10 +25,10 @@ def test_help_and_version():
 
 
 @pytest.mark.parametrize(("kind", "names"), [
-    ("tables", ["table_s1", "table_s2", "table_s3"]),
+    ("tables", ["imagenet", "table_s1", "table_s2", "table_s3"]),
     ("profiles", ["architecture", "demo", "paper", "smoke"]),
     ("models", ["tcformer_large", "hrnet_w48", "sbl_resnet152", "openmmlab:<config>"]),
-    ("datasets", ["coco-wholebody", "lsp", "synthetic"]),
+    ("datasets", ["coco-wholebody", "imagenet-1k", "image-folder", "lsp", "synthetic", "synthetic-classes"]),
 ])
 def test_list(kind, names):
     lines = harness("list", kind).stdout.splitlines()
@@ -41,8 +41,8 @@ def test_list_as_json_and_an_unknown_kind():
     assert_user_error(harness("list", "tabels"), "tables")
 
 
-@pytest.mark.parametrize("name", ["table_s1", "table_s2", "table_s3", "demo", "tcformer_large", "coco-wholebody",
-                                  "lsp"])
+@pytest.mark.parametrize("name", ["imagenet", "table_s1", "table_s2", "table_s3", "demo", "tcformer_large",
+                                  "coco-wholebody", "imagenet-1k", "lsp"])
 def test_describe(name):
     done = harness("describe", name)
     assert done.returncode == 0, done.stderr
@@ -50,12 +50,13 @@ def test_describe(name):
     assert "&id" not in done.stdout, "what a file shares by anchors is written out"
 
 
-def test_describe_synthetic_draws_a_sheet(tmp_path):
-    done = harness("describe", "synthetic", "--out", tmp_path)
+@pytest.mark.parametrize("name", ["synthetic", "synthetic-classes"])
+def test_describe_made_data_draws_a_sheet(tmp_path, name):
+    done = harness("describe", name, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     import cv2
 
-    sheet = cv2.imread(str(tmp_path / "synthetic-examples.png"))
+    sheet = cv2.imread(str(tmp_path / f"{name}-examples.png"))
     assert sheet.shape[0] > 400
     assert sheet.std() > 20
 
@@ -82,7 +83,8 @@ def test_doctor_with_an_unwritable_results_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tcformer_small", "tcformer_small_topk", "tcformer_small_grid", "sbl_small",
-                                  "hrnet_small", "synthetic", "table_s1", "table_s2", "table_s3"])
+                                  "hrnet_small", "synthetic", "synthetic-classes", "imagenet", "table_s1", "table_s2",
+                                  "table_s3"])
 def test_what_ships_here_passes_the_conformance_check(name, tmp_path):
     done = harness("check", name, "--results", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
