@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors errors have no common ancestor
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"weights file {path} cannot be read as data ({type(error).__name__}: {reason})") from error
+        raise UserError(f"weights file {path} {_what_is_wrong(path, error)}; expected a .safetensors file, or one that "
+                        "torch.save wrote of tensors, numbers and text") from error
     if not isinstance(data, dict):
         raise UserError(f"weights file {path} holds a {type(data).__name__}, not a dictionary of tensors")
     return data
+
+
+def _what_is_wrong(path: Path, error: Exception) -> str:
+    """Why a file could not be read, in words of ours: those of torch advise to run code from the file."""
+    if path.stat().st_size == 0:
+        return "is empty"
+    refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", str(error))
+    if refused:
+        return f"holds an object of {refused[1]}, which would have to run code to be read"
+    if "Unsupported operand" in str(error):
+        return "holds objects that are no tensors, numbers or text, or was pickled without torch.save"
+    return "is damaged, cut off, or of another kind"
 
 
 def state_dict_of(data: dict[str, Any], path: Path) -> dict[str, Tensor]:

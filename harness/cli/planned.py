@@ -14,8 +14,8 @@ VERBS = {"new": "to run", "failed": "to run again", "damaged": "damaged"}
 """What a row's state means for the run; other states are their own word."""
 
 
-def show(plan: Plan) -> None:
-    """Print a plan (`--dry-run`)."""
+def show(plan: Plan) -> float:
+    """Print a plan (`--dry-run`); returns the minutes that its rows are expected to take."""
     profile = plan.profile
     typer.echo(f"{plan.table['title']}\nprofile {profile['name']}: {' '.join(profile['description'].split())}\n"
                f"results in {plan.results}/\n")
@@ -38,6 +38,7 @@ def show(plan: Plan) -> None:
     expected = {**profile["expected"], **(plan.table.get("expected") or {}).get(profile["name"], {})}
     for key in ("time", "memory", "disk", "hardware"):
         typer.echo(f"{'expected ' + key + ':':<19} {expected[key]}")
+    return float(minutes)
 
 
 def _show_job(plan: Plan, job: Task, seeds: bool) -> str:

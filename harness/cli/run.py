@@ -9,7 +9,8 @@ EXAMPLE = "harness run table_s2 --profile smoke --rows hrnet_w48,tcformer_large"
 
 
 def command(
-    table: str = typer.Argument(help="a table's name; `harness list tables` shows them"),
+    context: typer.Context,
+    table: str = typer.Argument(help="a table's name (`harness list tables`), or all: every table, then figures"),
     profile: str | None = typer.Option(None, help="what to run and at which size (most tables: demo); "
                                                   "`harness list profiles`"),
     data: str | None = typer.Option(None, help="data set to train and evaluate on, instead of the profile's"),
@@ -32,9 +33,13 @@ def command(
     json_output: bool = typer.Option(False, "--json", help="print the table as JSON instead"),
 ) -> None:
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
-    from harness.cli import planned
+    from harness.cli import everything, planned
     from harness.plan import Options, make_plan, parse_assignments
 
+    if table == everything.NAME:
+        everything.check_given(context)
+        everything.run(Options(profile=profile, device=device, seed=seed, results=results), dry_run, fresh, stale)
+        return
     plan = make_plan(table, Options(
         profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
         weights=parse_assignments(weights, "--weights"), init=parse_assignments(init, "--init"),

@@ -44,7 +44,8 @@ def benchmark_blocks(trees: Sequence[Tree], files: Sequence[str], folder: Path, 
     """
     for package in ("pytest", "pytest_benchmark"):
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"--benchmarks needs {package.replace('_', '-')}, which is not installed")
+            raise UserError(f"--benchmarks needs {package.replace('_', '-')}, which is not installed: pip "
+                            "install pytest pytest-benchmark, or this project with its extra [test]")
     candidate = trees[1]
     found = [file for name in files for file in find_files(candidate, name, root)]
     tests = {file.parts[0] for file in found}

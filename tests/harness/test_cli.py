@@ -96,3 +96,29 @@ def test_check_an_unknown_name_and_a_data_set_without_its_folder(tmp_path):
     done = harness("check", "lsp", "--results", tmp_path)
     assert done.returncode == 1
     assert "--data-root" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "status", "words"), [
+    (["profile", "tcformer_small", "--threads", "0"], 1, ["--threads 0", "1"]),
+    (["profile", "tcformer_small", "--rounds=x"], 1, ["--rounds x"]),
+    (["gate", "--pairs", "-1"], 3, ["--pairs -1"]),
+    (["profile", "tcformer_small", "--ruonds", "3"], 1, ["--ruonds", "--rounds"]),
+    (["run"], 1, ["table"]), (["nosuch"], 1, ["nosuch"]),
+])
+def test_a_command_line_that_does_not_fit_is_one_line_with_the_value(arguments, status, words):
+    done = harness(*arguments)
+    assert done.returncode == status
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert_user_error(done, *words, "--help")
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["tcformer_small", "--depth", "3"], "--depth is for --operations"),
+    (["tcformer_small", "--records", "x"], "--records is for a --suite"),
+    (["--suite", "speed", "--batch", "3"], "--batch is for named networks"),
+    (["tcformer_small", "--suite", "speed"], "--suite speed"),
+    (["tcformer_small", "--out", "/nowhere/x.json"], "no folder /nowhere"),
+    (["tcformer_small", "--operations", "--html", "/nowhere/x"], "no folder /nowhere"),
+])
+def test_options_without_effect_and_outputs_that_cannot_be_written_are_refused(options, words):
+    assert_user_error(harness("profile", *options), words)
