@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from harness.cli.profiled import check_taken, deliver, tell
+from harness.cli.profiled import check_outputs, check_taken, deliver, tell
 from harness.profiling.subjects import Settings, Subject
 
 TAKEN = ("models", "inputs", "device", "threads", "images", "rounds", "json_output", "out", "operations", "depth",
@@ -26,6 +26,7 @@ def command(context: typer.Context) -> None:
     given = check_taken(context, TAKEN, "--operations")
     if (values["models"] is None) == (values["page"] is None):
         raise UserError("--operations: name networks (`harness list models`), or a --page of published figures")
+    check_outputs(values, ("out", "html", "page"))
     if values["page"] is not None:
         write_page(Path(values["page"]))
         return

@@ -39,7 +39,8 @@ def find_benchmarks(base: Tree, candidate: Tree, again: Tree, files: Sequence[st
     """
     for package in ("pytest", "pytest_benchmark"):
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"--benchmarks needs {package.replace('_', '-')}, which is not installed")
+            raise UserError(f"--benchmarks needs {package.replace('_', '-')}, which is not installed: pip "
+                            "install pytest pytest-benchmark, or this project with its extra [test]")
     found = [file for name in files for file in find_files(candidate, name, root)]
     tests = {file.parts[0] for file in found}
     # Names of one length: the length of a path must not be what two sides differ by.

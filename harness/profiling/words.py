@@ -8,10 +8,11 @@ from typing import Any
 from harness.profiling.subjects import current_mode
 from harness.profiling.watch_words import watch_lines
 
-HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "GiB")
+RATIO = "x 1st row"
+HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", RATIO, "Img/s", "GiB")
 """Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
-WRAPPED = ("Mode", "To first")
-NUMBERS = ("Batch", "ms", "To first", "Img/s", "GiB")
+WRAPPED = ("Mode", RATIO)
+NUMBERS = ("Batch", "ms", RATIO, "Img/s", "GiB")
 """The columns that are set to the right."""
 
 
@@ -108,7 +109,8 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
     done = max((len(row.get("samples_ms") or []) for row in rows), default=0) or settings["rounds"]
     yield (f"Median of all calls, three or more a round, in {done} rounds that alternate between the "
-           "rows; ratios are medians of per-round ratios, with quartiles.")
+           f"rows. {RATIO}: how many times the time of the first row of that input and batch (2: twice as slow), the "
+           "median of the rounds' ratios with quartiles.")
     yield from watch_lines(record)
     if record.get("cut_short"):
         yield f"cut short: {record['cut_short']}"
