@@ -36,6 +36,12 @@ class Finding:
     """One of MEASURED, PRINTED, NEITHER, UNDECIDED."""
 
     @property
+    def named(self) -> str:
+        """The systems in words."""
+        *first, last = self.systems
+        return f"{', '.join(first)} and {last}" if first else last
+
+    @property
     def text(self) -> str:
         """The finding in one line."""
         outcome = {MEASURED: "the evidence is for the measured value", PRINTED: "the evidence is for the printed value",

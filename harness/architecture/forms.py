@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.architecture.audit import Finding
+from harness.architecture.page import section
 from harness.architecture.printed import printed_facts
 from harness.architecture.sheets import ArchitectureReport, Sheet, build_report, sheets, title_of
 from harness.report.forms import Form
@@ -39,7 +39,7 @@ def screen(report: ArchitectureReport, width: int) -> RenderableType:
             grid.add_row(*row, end_section=number + 1 in sheet.groups)
         blocks += [Text(""), Text(sheet.title), grid]
     blocks.append(Text(""))
-    blocks += [Text.assemble((f"{_systems(finding)}: ", "bold"), finding.text) for finding in report.findings]
+    blocks += [Text.assemble((f"{finding.named}: ", "bold"), finding.text) for finding in report.findings]
     if not report.findings and any(row.measured for row in report.rows):
         blocks.append(Text("All that is printed of the measured systems holds."))
     blocks.append(Text(""))
@@ -56,7 +56,7 @@ def markdown(report: ArchitectureReport) -> str:
     for sheet in sheets(report):
         rows = [[md(cell) for cell in row] for row in sheet.rows]
         blocks += [f"## {md(sheet.title)}", md_table([md(name) for name in sheet.header], rows, sheet.numeric)]
-    blocks += ["## Findings", _bullets([f"**{md(_systems(f))}**: {md(f.text)}" for f in report.findings]
+    blocks += ["## Findings", _bullets([f"**{md(f.named)}**: {md(f.text)}" for f in report.findings]
                                        or ["None: all that is printed of the measured systems holds."])]
     blocks += ["## Notes", _bullets([md(_noted(note)) for note in report.notes])]
     if report.damaged:
@@ -69,7 +69,7 @@ def latex(report: ArchitectureReport) -> str:
     lines = ["% Made by harness report; needs \\usepackage{booktabs}."]
     for sheet in sheets(report):
         lines += _float(report, sheet)
-    items = [rf"\textbf{{{tex(_systems(finding))}}}: {tex(finding.text)}" for finding in report.findings]
+    items = [rf"\textbf{{{tex(finding.named)}}}: {tex(finding.text)}" for finding in report.findings]
     items += [tex(_noted(note)) for note in report.notes] + [tex(line) for line in report.damaged]
     lines += [r"\begin{itemize}\footnotesize", *(rf"  \item {item}" for item in items), r"\end{itemize}"] \
         if items else []
@@ -143,11 +143,6 @@ def json_data(report: ArchitectureReport) -> dict[str, Any]:
             "notes": [asdict(note) for note in report.notes], "damaged": list(report.damaged)}
 
 
-def _systems(finding: Finding) -> str:
-    names = finding.systems
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _noted(note: Note) -> str:
     return f"{note.row}: {note.text}" if note.row else note.text
 
@@ -157,4 +152,4 @@ def _bullets(lines: list[str]) -> str:
 
 
 ARCHITECTURE = Form(published=lambda row: (), build=build_report, screen=screen, markdown=markdown, latex=latex,
-                    csv=csv_text, data=json_data)
+                    csv=csv_text, data=json_data, page=section)

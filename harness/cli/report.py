@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "report"
 EXAMPLE = "harness report table_s2 --profile demo --format latex"
 
 
 def command(
-    table: str = typer.Argument(help="a table's name; `harness list tables` shows them"),
+    table: str | None = typer.Argument(None, help="a table's name; `harness list tables` shows them; without: --html"),
     profile: str | None = typer.Option(None, help="the profile whose records to show; demo for most tables"),
     results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="folder where runs were left"),
     output: str = typer.Option("text", "--format", help="text, md, latex (a whole document), csv or json"),
     json_output: bool = typer.Option(False, "--json", help="the same as --format json"),
+    html: bool = typer.Option(False, "--html", help="write one page with all tables that the folder has records of (or "
+                              "the one named), records, charts and figures: RESULTS/report.html"),
+    out: str | None = typer.Option(None, help="with --html: the page's file"),
 ) -> None:
-    """Print a table from the newest records. Runs nothing."""
+    """Print a table from the newest records, or write the page of all. Runs nothing."""
     from pathlib import Path
 
+    from harness.errors import UserError
+
+    if html:
+        if json_output or output != "text":
+            raise UserError("--html: a page, so neither --format nor --json")
+        write_html(Path(results), Path(out) if out else None, table, profile)
+        return
+    if out is not None:
+        raise UserError(f"--out {out}: of --html alone; a table is printed, and its files lie beside the records")
+    if table is None:
+        from harness.registry import names
+
+        raise UserError(f"which table? (choices: {', '.join(names('tables'))}; --html makes one page of all)")
     from harness.report import show_report
 
     damaged = show_report(table, profile, Path(results), "json" if json_output else output)
@@ -25,3 +46,14 @@ def command(
         typer.echo(f"harness: error: {line}", err=True)
     if damaged:
         raise typer.Exit(1)
+
+
+def write_html(results: Path, out: Path | None, table: str | None, profile: str | None) -> None:
+    """Write the page and say where it lies."""
+    from harness.files import check_writable
+    from harness.page.write import write_page
+
+    if out is not None:
+        check_writable(out, "--out")
+    path = write_page(results, out, table, profile)
+    typer.echo(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import RenderableType
 
 from harness.errors import unknown
+from harness.page.content import Section
+from harness.page.systems import section
 from harness.published import PublishedRow, load_published
 from harness.report.build import build_report, published_rows
 from harness.report.data import csv_text, json_data
@@ -36,6 +38,8 @@ class Form:
     """Floats with captions and labels, for a document that has booktabs."""
     csv: Callable[[Any], str]
     data: Callable[[Any], dict[str, Any]]
+    page: Callable[[Any], Section] = section
+    """For the page of a results folder; without one of its own, that of tables with parts and metrics."""
 
     def text(self, report: Any, name: str) -> str:
         """The report in one of FORMATS but the screen's. Raises UserError for another name."""

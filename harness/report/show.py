@@ -30,6 +30,13 @@ def show_report(table_name: str, profile_name: str | None, results: Path, output
     (mmpose configurations) follow those that are.
     """
     check_format(output)
+    report, form = gather(table_name, profile_name, results)
+    show(report, results, output, form)
+    return list(report.damaged)
+
+
+def gather(table_name: str, profile_name: str | None, results: Path) -> tuple[Any, Form]:
+    """The report of a table as `show_report` shows it, and the form that it has."""
     table = spec_data("tables", table_name)
     profile, form = profile_of(table, profile_name), kind_of(table).load("report")
     everything, damaged = all_records(results, table_name, profile["name"])
@@ -44,8 +51,7 @@ def show_report(table_name: str, profile_name: str | None, results: Path, output
             continue
         folder, record = found.get(row["id"], (None, None))
         shown.append(row_result(row, profile, folder, record, records, form))
-    show(form.build(table, profile, shown, damaged, others), results, output, form)
-    return damaged
+    return form.build(table, profile, shown, damaged, others), form
 
 
 def show_plan_report(plan: Plan, output: str = SCREEN) -> None:

@@ -72,6 +72,17 @@ def _unplaced(gates: Sequence[Unplaced]) -> str:
             f"({files})")
 
 
+def all_series(files: Iterable[tuple[File, str]], metric: str, repository: Repository, skipped: list[str]
+               ) -> tuple[Series, ...]:
+    """Every series of a metric, whatever the row; a line goes to `skipped` for each file that cannot be used."""
+    found = _measured(files, metric, skipped)
+    links = [one for one in found if isinstance(one, Link)]
+    values = [one for one in found if isinstance(one, Measurement)]
+    known = repository.known([one.commit for one in values if one.commit]
+                             + [commit for link in links for commit in (link.base, link.candidate)])
+    return (*_of_values(values, known, repository, metrics.is_relative(metric)), *_of_links(links, known, repository))
+
+
 def _measured(files: Iterable[tuple[File, str]], metric: str, skipped: list[str] | None = None
               ) -> list[Measurement | Link | Unplaced]:
     found: list[Measurement | Link | Unplaced] = []
