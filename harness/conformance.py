@@ -13,9 +13,12 @@ from harness.errors import UserError, unknown
 from harness.kinds import kind_of
 from harness.plan import SYNTHETIC
 from harness.protocol import make_protocol, merge
-from harness.registry import build_model, model_spec, names, spec_data
+from harness.registry import build_model, load_attribute, model_spec, names, spec_data
 
 Finding = tuple[bool, str]
+
+DATASETS = {"classification": "harness.classification.check:check_pictures"}
+"""What checks data sets that name a `kind`; those without one are of people with key points."""
 
 HEIGHT, WIDTH = 128, 96
 """Input on which models are tried: pixels."""
@@ -26,7 +29,9 @@ def check(name: str, data_root: str | None, results: Path) -> list[Finding]:
     if name in names("tables"):
         return list(_guarded(check_table(name)))
     if name in names("datasets"):
-        return list(_guarded(check_dataset(name, data_root, results)))
+        kind = spec_data("datasets", name).get("kind")
+        checks = load_attribute(DATASETS[kind]) if kind in DATASETS else check_dataset
+        return list(_guarded(checks(name, data_root, results)))
     if name in names("models") or name.startswith("openmmlab:"):
         return list(_guarded(check_model(name)))
     raise unknown("name", name, [n for kind in ("models", "datasets", "tables") for n in names(kind)])

@@ -15,7 +15,7 @@ from harness.registry import KINDS, model_spec, names, spec_data
 
 NEEDED = {"torch": "torch", "torchvision": "torchvision", "timm": "timm", "accelerate": "accelerate",
           "opencv-python-headless": "cv2", "fvcore": "fvcore", "scipy": "scipy", "matplotlib": "matplotlib",
-          "safetensors": "safetensors", "psutil": "psutil"}
+          "pillow": "PIL", "safetensors": "safetensors", "psutil": "psutil"}
 """Distribution -> module, without which `harness run` does not work."""
 
 

@@ -29,6 +29,7 @@ def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> Use
     text = f"unknown {kind} '{name}'"
     if near:
         text += f"; did you mean {' or '.join(near)}?"
-    listed = ", ".join(choices[:40]) + (", ..." if len(choices) > 40 else "")
+    between = "; " if any("," in choice for choice in choices) else ", "
+    listed = between.join(choices[:40]) + (f"{between}..." if len(choices) > 40 else "")
     text += f" (choices: {listed})" if choices else " (there are none)"
     return UserError(f"{text} {hint}".rstrip())

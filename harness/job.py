@@ -50,21 +50,21 @@ DRAWS = 0
 Tell = Callable[..., None]
 
 
-def training_folder(results: Path, job: Job) -> TrainingFolder:
+def training_folder(results: Path, job: Task) -> TrainingFolder:
     """The checkpoints of a job's training."""
     from harness.training.checkpoints import TrainingFolder
 
     return TrainingFolder(training_path(results, job))
 
 
-def prepare_torch(job: Job) -> None:
+def prepare_torch(seed: int, device: str) -> None:
     """Make results repeatable: seeds, deterministic algorithms, fixed convolution algorithms."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
     import cv2
     import torch
 
-    torch.manual_seed(job.seed)
-    torch.use_deterministic_algorithms(True, warn_only=job.device == "cuda")
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=device == "cuda")
     import torch.utils.deterministic as switches
 
     switches.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs time
@@ -72,7 +72,7 @@ def prepare_torch(job: Job) -> None:
     torch.backends.cudnn.allow_tf32 = False  # "fp32" means it
     torch.backends.cuda.matmul.allow_tf32 = False
     cv2.setNumThreads(0)
-    if job.device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda was planned, but torch cannot use it here; `harness doctor` says why")
 
 
@@ -123,31 +123,40 @@ def evaluation_noise(model: torch.nn.Module, job: Job, protocol: Protocol, split
     return {"options": spec.test_noise, "repeats": found}
 
 
+def train_once(job: Task, model: torch.nn.Module, results: Path, start: Callable[[TrainingFolder], dict[str, Any]]
+               ) -> dict[str, Any]:
+    """The result of the finished training of the same content, its weights in `model`, or else of `start(folder)`."""
+    from harness.weights import read_checkpoint
+
+    folder = training_folder(results, job)
+    with contextlib.ExitStack() as stack:
+        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+            stack.enter_context(locked(folder.lock, "the training", wait=True))
+        finished = folder.finished()
+        if finished is not None and finished["identity"]["key"] == job.train_key:
+            model.load_state_dict(read_checkpoint(folder.final)["model"])
+            say(f"training already done: {folder.path}")
+            return finished
+        return start(folder)
+
+
 def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
           ) -> dict[str, Any]:
     """Train the network, or take the finished training of the same content; returns the training's result."""
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
-            stack.enter_context(locked(training_folder(results, job).lock, "the training", wait=True))
-        return _train(job, protocol, model, results, tell, evaluation)
+    return train_once(job, model, results,
+                      lambda folder: _train(job, protocol, model, folder, tell, evaluation))
 
 
-def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, tell: Tell, evaluation: Split
+def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: TrainingFolder, tell: Tell, evaluation: Split
            ) -> dict[str, Any]:
     from harness.data.coco import trainable
     from harness.data.crops import TrainCrops
     from harness.training.loop import Setting, fit, make_accelerator
-    from harness.weights import read_checkpoint
+    from harness.training.pose import PoseLesson
 
     assert job.train is not None
     spec = model_spec(job.model, job.model_args)
-    folder = training_folder(results, job)
     identity = {"key": job.train_key, "code": code_hash(spec.package)}
-    finished = folder.finished()
-    if finished is not None and finished["identity"]["key"] == job.train_key:
-        model.load_state_dict(read_checkpoint(folder.final)["model"])
-        say(f"training already done: {folder.path}")
-        return finished
     data = job.train.open()
     people = trainable(data.people, data.images).nonzero()[0]
     if len(people) == 0:
@@ -162,8 +171,8 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, 
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
-    return fit(model, TrainCrops(data, people, protocol, job.seed),
-               Setting(protocol, job.seed, meta, spec.channels_last, identity), folder, accelerator,
+    lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
+    return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity), folder, accelerator,
                progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
                evaluate=trained_ap, say=say)
 
@@ -205,7 +214,7 @@ def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
 
 def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: bool = False) -> dict[str, Any]:
     """Run a row and return its record (without schema). Raises UserError for what the user can mend."""
-    prepare_torch(job)
+    prepare_torch(job.seed, job.device)
     import torch
 
     from harness.inference.store import save_predictions
@@ -222,11 +231,13 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     evaluation = job.evaluate.open()
     clock("open_data")
     model = build_model(spec, layout.size)
+    initial: dict[str, Any] = {}
     if job.weights:
         load_weights(model, spec, Path(job.weights))
     elif job.init:
-        fresh = load_initial(model, spec, Path(job.init))
-        notes.append(f"started from {Path(job.init).name}; {len(fresh)} keys of neck and head start fresh")
+        started = load_initial(model, spec, Path(job.init))
+        initial = {"init_tensors": started.to_json()}
+        notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
         processes = min(protocol.train.processes, cuda_device_count()) if job.device == "cuda" else 1
@@ -269,7 +280,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
-        "weights": {"init": job.init, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
         "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in ("history", "best", "steps", "people", "processes") if k in result},
         "predictions": folder.predictions.name,

@@ -49,14 +49,21 @@ def kind_of(data: Mapping[str, Any], place: str = "") -> Kind:
 
 
 def profile_of(table: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
-    """The profile that was asked for, or the one that tables of this kind have by default.
+    """The profile that was asked for, or the one that tables of this kind have by default, as it is for this kind.
 
+    A profile is there for its own `kind`, and for those that it has a section of under `kinds`.
     Raises UserError for an unknown one, and for one of another kind with those that fit.
     """
     kind = kind_of(table)
     profile = spec_data("profiles", asked or kind.profile)
+    if kind.name in profile.get("kinds", {}):
+        return {"name": profile["name"], "kind": kind.name, **profile["kinds"][kind.name]}
     if kind_of(profile) != kind:
-        fitting = [name for name in names("profiles") if kind_of(spec_data("profiles", name)) == kind]
+        fitting = [name for name in names("profiles") if _is_for(spec_data("profiles", name), kind)]
         raise UserError(f"profile {profile['name']} is to {kind_of(profile).title}, but the rows of {table['name']} "
                         f"are there to {kind.title} (choices: {', '.join(fitting)})")
     return profile
+
+
+def _is_for(profile: Mapping[str, Any], kind: Kind) -> bool:
+    return kind_of(profile) == kind or kind.name in profile.get("kinds", {})

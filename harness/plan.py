@@ -133,13 +133,19 @@ def make_plan(table_name: str, options: Options) -> Plan:
     jobs: dict[str, Task] = {}
     for number, seed in enumerate(seeds):
         for row in rows:
-            runnable = "model" in row or profile["name"] in row.get("stand_ins", {})
+            runnable = is_runnable(row, profile)
             if not runnable and row["id"] in {**options.weights, **options.init}:
                 raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
             if runnable and (number == 0 or row["id"] not in options.weights):  # weights given: there is no training
                 job = plan_row(table, profile, row, options, results, device, seed)
                 jobs[job_name(row["id"], seed, number == 0)] = job
     return Plan(table, profile, tuple(rows), jobs, results)
+
+
+def is_runnable(row: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:
+    """Whether a profile runs a row: its stand-in, or its own model unless `profiles` names others only."""
+    name = profile["name"]
+    return name in (row.get("stand_ins") or {}) or ("model" in row and name in row.get("profiles", [name]))
 
 
 def seeds_of(table: dict[str, Any], profile: dict[str, Any]) -> tuple[int, ...]:

@@ -113,6 +113,9 @@ def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | 
     if weights is not None:
         load_weights(network, spec, weights)
     network.to(where).eval()
+    if spec.channels_last:  # as a run's evaluation, down to the last bit
+        network.to(memory_format=torch.channels_last)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means it
 
     none = np.zeros(0)
     nobody = People(none.astype(np.int64), none.astype(np.int64), np.zeros((0, 4)), none, none.astype(bool),

@@ -6,7 +6,7 @@ SBL, HRNet and TCFormer rows of Table S2. Systems, profiles and `--set` change s
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -129,9 +129,12 @@ class Protocol(Section):
     test: Test = Test()
 
 
-def setting_names() -> list[str]:
-    """Every setting as a dotted name, for `--set` and its errors."""
-    return [f"{section}.{name}" for section, info in Protocol.model_fields.items()
+AnyProtocol = TypeVar("AnyProtocol", bound=Section)
+
+
+def setting_names(protocol: type[Section] = Protocol) -> list[str]:
+    """Every setting as a dotted name, for `--set` and its errors; of poses' protocol or another kind's."""
+    return [f"{section}.{name}" for section, info in protocol.model_fields.items()
             for name in info.annotation.model_fields]  # type: ignore[union-attr]
 
 
@@ -145,7 +148,7 @@ def merge(*layers: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def parse_setting(text: str) -> dict[str, Any]:
+def parse_setting(text: str, protocol: type[Section] = Protocol) -> dict[str, Any]:
     """Turn `section.name=value` (value in YAML notation) into a nested dictionary.
 
     Raises UserError for a text without `=`, or a name that no setting has (nearest names first).
@@ -155,8 +158,8 @@ def parse_setting(text: str) -> dict[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise UserError(f"--set {text}: expected key=value, for example train.lr=0.001")
-    if name not in setting_names():
-        raise unknown("setting", name, setting_names(), "in --set")
+    if name not in setting_names(protocol):
+        raise unknown("setting", name, setting_names(protocol), "in --set")
     section, field = name.split(".")
     try:
         return {section: {field: yaml.safe_load(value)}}
@@ -166,11 +169,16 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 def make_protocol(values: dict[str, Any], origin: str) -> Protocol:
     """Check nested values and build the protocol. Raises UserError naming setting, value and `origin`."""
+    return checked(Protocol, values, origin)
+
+
+def checked(protocol: type[AnyProtocol], values: dict[str, Any], origin: str) -> AnyProtocol:
+    """A protocol of any kind from nested values. Raises UserError naming setting, value and `origin`."""
     try:
-        return Protocol.model_validate(values)
+        return protocol.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise unknown("setting", name, setting_names(), f"in {origin}") from error
+            raise unknown("setting", name, setting_names(protocol), f"in {origin}") from error
         raise UserError(f"setting {name} = {first['input']!r} in {origin}: {first['msg']}") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.checkout import git_says, is_changed
 from harness.errors import UserError
 from harness.files import write_json
 from harness.kinds import SYSTEMS, kind_of
@@ -185,7 +185,10 @@ def code_hash(package: str, kind: str = SYSTEMS) -> str:
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Git commit and dirtiness of the checkout this runs from (None outside one), and package versions."""
+    """Git commit of the checkout this runs from, whether its code has changes, and package versions.
+
+    The first two are None outside of a checkout.
+    """
     root = Path(__file__).parents[1]
     versions: dict[str, str | None] = {}
     for name in ("wholebody-harness", *PACKAGES):
@@ -195,18 +198,8 @@ def provenance() -> dict[str, Any]:
             versions[name] = None
     commit, dirty = None, None
     if (root / ".git").exists():
-        commit = _git(root, "rev-parse", "HEAD")
-        status = _git(root, "status", "--porcelain")
-        dirty = None if status is None else bool(status)
+        commit, dirty = git_says(root, "rev-parse", "HEAD"), is_changed(root)
     return {"commit": commit, "dirty": dirty, "packages": versions}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def write_record(folder: RowFolder, data: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from harness.registry import ModelSpec, load_attribute
 
 FORMAT = "wholebody-harness"
 """Value of the key `format` in checkpoints that this project writes."""
+
+BACKBONE = "backbone."
+"""Prefix of the keys of a pose network's backbone."""
 
 NESTS = ("state_dict", "model", "model_state_dict")
 """Keys under which training code is known to put a state dict."""
@@ -66,11 +71,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors errors have no common ancestor
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"weights file {path} cannot be read as data ({type(error).__name__}: {reason})") from error
+        raise UserError(f"weights file {path} {_what_is_wrong(path, error)}; expected a .safetensors file, or one that "
+                        "torch.save wrote of tensors, numbers and text") from error
     if not isinstance(data, dict):
         raise UserError(f"weights file {path} holds a {type(data).__name__}, not a dictionary of tensors")
     return data
+
+
+def _what_is_wrong(path: Path, error: Exception) -> str:
+    """Why a file could not be read, in words of ours: those of torch advise to run code from the file."""
+    if path.stat().st_size == 0:
+        return "is empty"
+    refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", str(error))
+    if refused:
+        return f"holds an object of {refused[1]}, which would have to run code to be read"
+    if "Unsupported operand" in str(error):
+        return "holds objects that are no tensors, numbers or text, or was pickled without torch.save"
+    return "is damaged, cut off, or of another kind"
 
 
 def state_dict_of(data: dict[str, Any], path: Path) -> dict[str, Tensor]:
@@ -114,26 +131,65 @@ def load_weights(model: nn.Module, spec: ModelSpec, path: Path) -> None:
     model.load_state_dict(state, strict=True)
 
 
-def load_initial(model: nn.Module, spec: ModelSpec, path: Path) -> list[str]:
-    """Load what a checkpoint has of the backbone (an ImageNet file, or a whole pose model) to start a training.
+@dataclass(frozen=True)
+class Initial:
+    """What became of a file that a training started from."""
 
-    Every backbone key must be there with the right shape; keys of neck and head are taken where they fit.
-    Returns the keys that keep their fresh initial values. Raises UserError as `load_weights`.
+    used: tuple[str, ...]
+    """The network's keys that were taken from the file."""
+    fresh: tuple[str, ...]
+    """The network's keys that keep their fresh initial values."""
+    left: tuple[str, ...]
+    """The file's keys that were left where they are: of a head for something else, for example."""
+
+    def text(self, path: Path) -> str:
+        """In a line, for notes."""
+        left = f"{len(self.left)} were left ({_few(self.left)})" if self.left else "none was left"
+        count = len(self.fresh)
+        fresh = f"{count} of the network start fresh ({_few(self.fresh)})" if count else "none starts fresh"
+        return f"started from {path.name}: {len(self.used)} of its tensors were used, {left}; {fresh}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As data for a record: how many were used, and the others by name."""
+        return {"used": len(self.used), "fresh": list(self.fresh), "left": list(self.left)}
+
+
+def load_initial(model: nn.Module, spec: ModelSpec, path: Path, head: str = "") -> Initial:
+    """Load what a checkpoint has of the backbone (of a classifier, or of a whole pose model) to start a training.
+
+    Every backbone key must be there with the right shape; keys of neck and head are taken where they fit. A network
+    without a part `backbone` is one itself, but for its `head`. Raises UserError as `load_weights`; a file of another
+    network of this project is not refused where its backbone fits.
     """
-    state, own = _converted(model, spec, path)
-    needed = {key for key in own if key.startswith("backbone.")} or set(own)
-    if not needed & set(state) and any("backbone." + key in own for key in state):
-        state = {"backbone." + key: value for key, value in state.items()}
-    fitting = {k: v for k, v in state.items() if k in own and (k in needed or v.shape == own[k].shape)}
+    state, own = _converted(model, spec, path, of_any_model=True)
+    needed = {key for key in own if key.startswith(BACKBONE)} or {key for key in own if not _inside(key, head)}
+    named = {key: key for key in state}
+    if not needed & set(state):
+        if any(BACKBONE + key in needed for key in state):
+            named = {BACKBONE + key: key for key in state}
+        elif any(key.removeprefix(BACKBONE) in needed for key in state):
+            named = {key.removeprefix(BACKBONE): key for key in state}
+    fitting = {k: state[key] for k, key in named.items()
+               if k in own and (k in needed or state[key].shape == own[k].shape)}
     _refuse(_misfits(fitting, own, needed), spec, path)
     model.load_state_dict(fitting, strict=False)
-    return sorted(set(own) - set(fitting))
+    return Initial(tuple(sorted(fitting)), tuple(sorted(set(own) - set(fitting))),
+                   tuple(sorted(key for k, key in named.items() if k not in fitting)))
 
 
-def _converted(model: nn.Module, spec: ModelSpec, path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _inside(key: str, part: str) -> bool:
+    return bool(part) and key.startswith(part + ".")
+
+
+def _few(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
+
+
+def _converted(model: nn.Module, spec: ModelSpec, path: Path, of_any_model: bool = False
+               ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     data = read_checkpoint(path)
     known = data["meta"].get("model") if isinstance(data.get("meta"), dict) else None
-    if data.get("format") == FORMAT and known not in (None, spec.name):
+    if data.get("format") == FORMAT and known not in (None, spec.name) and not of_any_model:
         raise UserError(f"weights file {path} is of model {known}, not of {spec.name}")
     own = model.state_dict()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 
@@ -62,6 +63,23 @@ def root(version: bool = typer.Option(False, "--version", callback=version_callb
     """Options of the program itself."""
 
 
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What typer raises for a command line that does not fit; it has no public name."""
+
+
+def usage_error(error: Any, arguments: list[str]) -> str:
+    """The mistake in one line, with the value that was given, and the command whose help has the choices."""
+    text = str(error.format_message()).rstrip(".")
+    parameter = getattr(error, "param", None)
+    for flag in getattr(parameter, "opts", None) or ():
+        for one, following in zip(arguments, [*arguments[1:], ""], strict=True):
+            value = following if one == flag else one.removeprefix(f"{flag}=") if one.startswith(f"{flag}=") else None
+            if value is not None:
+                text = text.replace(f"Invalid value for '{flag}'", f"{flag} {value}")
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "harness"
+    return f"{text} ({command} --help)"
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line on standard error and exit status 1."""
     # OpenMP threads that wait should spin for microseconds, then sleep. Spinning on, as is the default, a training
@@ -70,13 +88,17 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     mistake = MISTAKE.get(sys.argv[1]) if len(sys.argv) > 1 else None
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except Verdict as verdict:
         sys.exit(verdict.status)
-    except SystemExit as end:
-        sys.exit(mistake if mistake and end.code == 2 else end.code)  # 2: an option that does not exist, for example
     except UserError as error:
         print(f"harness: error: {error}", file=sys.stderr)
+        sys.exit(mistake or 1)
+    except UsageError as error:  # an option that does not exist, or a value that is no number
+        if type(error).__name__ == "NoArgsIsHelpError":  # a command of commands, alone: its text is the help
+            print(error)
+            sys.exit(mistake or 1)
+        print(f"harness: error: {usage_error(error, sys.argv)}", file=sys.stderr)
         sys.exit(mistake or 1)
     except Interrupted:
         print("harness: interrupted; the same command continues where it was", file=sys.stderr)

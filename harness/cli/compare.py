@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 NAME = "compare"
-EXAMPLE = "harness compare HEAD~1 . --rows tcformer_small"
+EXAMPLE = "harness compare HEAD~1 . --models tcformer_small"
 HELP = """Say of every metric whether CANDIDATE is the same as BASE, better, worse, or whether nobody can tell.
 
 Both are records, results folders, records of `harness profile`, files of pytest-benchmark or names of baselines: then
@@ -19,7 +19,7 @@ def command(
     context: typer.Context,
     base: str | None = typer.Argument(None, help="what to hold the candidate against"),
     candidate: str | None = typer.Argument(None, help="what may have become better or worse"),
-    rows: str | None = typer.Option(None, help="networks to measure, comma-separated; the small ones by default"),
+    models: str | None = typer.Option(None, help="networks to measure, comma-separated; the small ones by default"),
     inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of these networks' input, pixels"),
     batch: str = typer.Option("1", help="images in a batch: 1,16"),
     precision: str = typer.Option("fp32", help="fp32, tf32, bf16, fp16; several separated by commas"),
@@ -55,31 +55,45 @@ def command(
     """See HELP, and that of `harness.cli.gate`."""
     from harness.cli import compared
 
-    check_given(context, rows is not None, bool(weights))
+    check_given(context, models is not None, bool(weights))
     gate = context.info_name == "gate"
     compared.run(compared.Asked(
-        base=base, candidate=candidate, gate=gate, rows=rows, inputs=inputs, batch=batch, precision=precision,
+        base=base, candidate=candidate, gate=gate, models=models, inputs=inputs, batch=batch, precision=precision,
         mode=mode, what="training" if train else "inference", only=only, pairs=pairs, weights=tuple(weights),
         table=table, profile=profile, data=data, data_root=data_root, eval_split=eval_split,
         settings=tuple(settings), margin=margin, benchmarks=benchmarks, device=device, threads=threads,
         images=images, calibration=calibration, calibrate=not no_calibration, strict=strict, junit=junit,
-        github=github, summary=summary, json=json_output, out=out, every=every, results=results))
+        github=github, summary=summary, json=json_output, out=out, every=every, results=results),
+        lambda: check_stored(context))
 
 
-OF_ROWS = ("inputs", "batch", "precision", "mode", "train")
-"""Parameters that say how the networks of --rows are measured."""
+OF_FILES = ("base", "candidate", "only", "margin", "strict", "junit", "github", "summary", "json_output", "out",
+            "every")
+"""Parameters that mean something where both sides lie on the disk and nothing is run."""
+OF_MODELS = ("inputs", "batch", "precision", "mode", "train")
+"""Parameters that say how the networks of --models are measured."""
 OF_WEIGHTS = ("table", "profile", "data", "data_root", "eval_split", "settings")
 """Parameters that say how --weights are evaluated."""
 
 
-def check_given(context: typer.Context, rows: bool, weights: bool) -> None:
-    """Raises UserError for an option that would have no effect without --rows, or without --weights."""
+def check_stored(context: typer.Context) -> None:
+    """Raises UserError for an option that would have no effect as nothing is run."""
+    from harness.errors import UserError
+
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name)).name  # type: ignore[union-attr]
+        if source == "COMMANDLINE" and parameter.name not in OF_FILES:
+            raise UserError(f"{parameter.opts[0]} is for commits, which are run; both sides lie on the disk")
+
+
+def check_given(context: typer.Context, models: bool, weights: bool) -> None:
+    """Raises UserError for an option that would have no effect without --models, or without --weights."""
     from harness.errors import UserError
 
     for parameter in context.command.params:
         if context.get_parameter_source(str(parameter.name)).name == "DEFAULT":  # type: ignore[union-attr]
             continue
-        if parameter.name in OF_ROWS and not rows:
-            raise UserError(f"{parameter.opts[0]} is for the networks of --rows; without them a suite is measured")
+        if parameter.name in OF_MODELS and not models:
+            raise UserError(f"{parameter.opts[0]} is for the networks of --models; without them a suite is measured")
         if parameter.name in OF_WEIGHTS and not weights:
             raise UserError(f"{parameter.opts[0]} is for --weights ROW=FILE, which are evaluated with both sides' code")

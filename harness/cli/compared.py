@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Asked:
     base: str | None
     candidate: str | None
     gate: bool
-    rows: str | None
+    models: str | None
     inputs: str
     batch: str
     precision: str
@@ -59,8 +60,11 @@ class Asked:
     results: str
 
 
-def run(asked: Asked) -> None:
-    """Compare, show, write, and end with the status of the verdict. Raises UserError."""
+def run(asked: Asked, check_stored: Callable[[], None]) -> None:
+    """Compare, show, write, and end with the status of the verdict. Raises UserError.
+
+    `check_stored` refuses options that mean nothing where both sides lie on the disk.
+    """
     from harness.gate.baselines import find_baseline
     from harness.gate.sides import resolve
 
@@ -74,6 +78,7 @@ def run(asked: Asked) -> None:
     sides = [resolve(name, find_baseline=find_baseline) for name in (base, candidate)]
     stored = [side.stored for side in sides]
     if all(stored):
+        check_stored()
         from harness.gate.stored import compare_stored
 
         found = compare_stored(sides[0], sides[1], margin=MARGIN if asked.margin is None else asked.margin, kinds=kinds)
@@ -142,10 +147,10 @@ def _subjects(asked: Asked) -> tuple[Settings, tuple[Subject, ...]]:
     from harness.profiling.request import Request, make
     from harness.profiling.request import settings as make_settings
 
-    request = Request(models=asked.rows or "", inputs=asked.inputs, batch=asked.batch, precision=asked.precision,
+    request = Request(models=asked.models or "", inputs=asked.inputs, batch=asked.batch, precision=asked.precision,
                       mode=asked.mode or "eager", what=asked.what, device=asked.device, threads=asked.threads or 1,
                       images=asked.images)
-    if asked.rows is not None:
+    if asked.models is not None:
         settings, subjects = make(request)
         return settings, tuple(subjects)
     from harness.hardware import resolve_device

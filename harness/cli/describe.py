@@ -6,6 +6,8 @@ import typer
 
 NAME = "describe"
 EXAMPLE = "harness describe synthetic"
+PEOPLE = "harness.data.synthetic.sheet:example_sheet"
+"""What draws examples of made data that do not say so themselves (`sheet`)."""
 
 
 def command(name: str = typer.Argument(help="a table, profile, model or data set"),
@@ -20,7 +22,7 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
     import yaml
 
     from harness.errors import unknown
-    from harness.registry import KINDS, model_spec, names, spec_data
+    from harness.registry import KINDS, load_attribute, model_spec, names, spec_data
 
     class Whole(yaml.SafeDumper):
         """Writes what is shared in a file (anchors) out wherever it is used."""
@@ -46,8 +48,6 @@ def command(name: str = typer.Argument(help="a table, profile, model or data set
             typer.echo(f"# {kind[:-1]} {name}")
             typer.echo(yaml.dump(data, Dumper=Whole, sort_keys=False, allow_unicode=True, width=110).rstrip())
         if kind == "datasets" and data.get("maker"):
-            from harness.data.synthetic.sheet import example_sheet
-
             path = Path(out) / f"{name}-examples.png"
-            example_sheet(path, seed=data["options"]["seed"])
+            load_attribute(data.get("sheet") or PEOPLE)(path, seed=data["options"]["seed"])
             typer.echo(f"sheet of examples: {path}", err=json_output)

@@ -15,6 +15,7 @@ benchmark. Everything that lies in the results folders and among the baselines c
 
 
 def command(
+    context: typer.Context,
     row: str = typer.Argument(help="row of a table, network, row of a gate, or benchmark"),
     metric: str = typer.Option("parts.wholebody.AP", help="parts.PART.FIGURE, time, memory, multiply-adds, parameters"),
     results: list[str] = typer.Option([], "--results", help="results folder; may be given several times  [default: "
@@ -47,6 +48,8 @@ def command(
     for folder in results:
         if not Path(folder).is_dir():
             raise UserError(f"--results {folder}: no such folder")
+    if context.get_parameter_source("store").name != "DEFAULT" and not Path(store).is_dir():  # type: ignore[union-attr]
+        raise UserError(f"--baselines {store}: no such folder")
     if repository is not None and not Path(repository).is_dir():
         raise UserError(f"--repository {repository}: no such folder")
     folders = [Path(folder) for folder in results or [os.environ.get("HARNESS_RESULTS") or "runs"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from harness.cli.profiled import check_taken, deliver, tell
+from harness.cli.profiled import check_outputs, check_taken, deliver, tell
 from harness.profiling.subjects import Settings, Subject
 
 TAKEN = ("models", "inputs", "device", "threads", "images", "rounds", "json_output", "out", "operations", "depth",
@@ -26,6 +26,7 @@ def command(context: typer.Context) -> None:
     given = check_taken(context, TAKEN, "--operations")
     if (values["models"] is None) == (values["page"] is None):
         raise UserError("--operations: name networks (`harness list models`), or a --page of published figures")
+    check_outputs(values, ("out", "html", "page"))
     if values["page"] is not None:
         write_page(Path(values["page"]))
         return
@@ -68,7 +69,8 @@ def show(record: dict[str, Any], depth: int) -> None:
         for line in words.lines(network):
             typer.echo(line)
         typer.echo("")
-    typer.echo(words.machine_line(record))
+    for line in words.machine_lines(record):
+        typer.echo(line)
 
 
 def write_page(path: Path) -> None:

@@ -79,14 +79,18 @@ def command(
         raise UserError("--memory-limit is for --fit")
     if fit and models is None:
         raise UserError("--fit is for named networks")
-    if (models is not None) + (suite is not None) != 1 and (page is None or models is not None):
-        raise UserError("name networks (`harness list models`) or a --suite, one of the two")
+    if models is not None and suite is not None:
+        raise UserError(f"{models} and --suite {suite}: name networks or a suite, one of the two")
+    if models is None and suite is None and page is None:
+        raise UserError("name networks (`harness list models`) or a --suite")
+    check_given(context, models is not None)
     if models is not None and page is not None:
         raise UserError("--page is made of a suite's records; --suite speed measures them")
     if models is None and out is not None:
         raise UserError("--out is for named networks; a suite writes into --records")
     if train and clustering:
         raise UserError("--train and --clustering: one of the two")
+    profiled.check_outputs(context.params, ("out", "figure", "page"))
     if models is not None:
         what = "training" if train else "clustering" if clustering else "inference"
         request = Request(models=models, inputs=inputs, batch=batch, precision=precision, mode=mode, what=what,
@@ -102,3 +106,24 @@ def command(
         profiled.run_suite(suite, only, device, threads, rounds, images, Path(records), json_output)
     if page is not None:
         profiled.write_page(suite or "speed", Path(records), Path(page))
+
+
+OF_NETWORKS = ("inputs", "batch", "precision", "mode", "train", "clustering", "parts", "against")
+"""Parameters that say how named networks are measured; a suite's groups say it themselves."""
+OF_SUITES = ("records",)
+OF_OPERATIONS = ("depth",)
+
+
+def check_given(context: typer.Context, networks: bool) -> None:
+    """Raises UserError for an option that would have no effect."""
+    from harness.errors import UserError
+
+    for parameter in context.command.params:
+        if context.get_parameter_source(str(parameter.name)).name == "DEFAULT":  # type: ignore[union-attr]
+            continue
+        if parameter.name in OF_OPERATIONS:
+            raise UserError(f"{parameter.opts[0]} is for --operations")
+        if parameter.name in OF_SUITES and networks:
+            raise UserError(f"{parameter.opts[0]} is for a --suite")
+        if parameter.name in OF_NETWORKS and not networks:
+            raise UserError(f"{parameter.opts[0]} is for named networks; the groups of a suite say it themselves")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,15 @@ def check_taken(context: typer.Context, taken: Collection[str], switch: str) -> 
         if parameter.name not in taken:
             raise UserError(f"{parameter.opts[0]}: {switch} does not take it")
     return {str(parameter.name) for parameter in given}
+
+
+def check_outputs(values: Mapping[str, Any], names: Collection[str]) -> None:
+    """Raises UserError for an output, of the parameters of `harness profile`, that could not be written."""
+    from harness.files import check_writable
+
+    for name in names:
+        if values[name] is not None:
+            check_writable(Path(values[name]), f"--{name}")
 
 
 def end(record: dict[str, Any]) -> None:
@@ -139,14 +148,14 @@ def write_page(name: str, folder: Path, page: Path) -> None:
 
 def show(record: dict[str, Any]) -> None:
     """Print a record as a table, with what belongs to it."""
-    from harness.profiling.words import HEADINGS, NUMBERS, WRAPPED, lines, table
+    from harness.profiling.words import HEADINGS, NUMBERS, RATIO, WRAPPED, lines, table
     from harness.report.plain import plain_table, print_whole
 
     tell("")
     block = plain_table()
     for heading in HEADINGS:
         block.add_column(heading, overflow="fold", no_wrap=heading not in WRAPPED,
-                         min_width=13 if heading == "To first" else None,
+                         min_width=13 if heading == RATIO else None,
                          justify="right" if heading in NUMBERS else "left")
     for cells in table(record):
         block.add_row(*cells)

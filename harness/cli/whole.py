@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from harness.cli.profiled import check_taken, deliver, tell
+from harness.cli.profiled import check_outputs, check_taken, deliver, tell
 
 TAKEN = ("models", "inputs", "batch", "precision", "device", "threads", "rounds", "json_output", "out", "end_to_end",
          "boxes", "weights", "changes", "figure")
@@ -21,6 +21,7 @@ def command(context: typer.Context) -> None:
 
     values = context.params
     names = check_taken(context, TAKEN, "--end-to-end")
+    check_outputs(values, ("out", "figure"))
     if values["models"] is None:
         raise UserError("--end-to-end: name a network (`harness list models`)")
     asked = make(values["models"], values["end_to_end"], values["device"], values["threads"],

@@ -47,6 +47,8 @@ class DatasetSpec:
 def dataset_spec(name: str, options: dict[str, Any] | None = None) -> DatasetSpec:
     """The data set of that name; `options` change its own (only names that it has)."""
     data = spec_data("datasets", name)
+    if "kind" in data:
+        raise UserError(f"data set {name} is for {data['kind']}: it has no people with key points")
     try:
         spec = DatasetSpec(**data)
     except TypeError as error:
@@ -154,12 +156,12 @@ def parse_split(text: str, default: str) -> tuple[str, int, int | None]:
     return match["name"] or default, low, high
 
 
-def cached(path: Path, compute: Callable[[Path], str], cache: Path | None) -> str:
-    """`compute(path)`, remembered in the JSON file `cache` until the path's size or time changes."""
+def cached(path: Path, compute: Callable[[Path], str], cache: Path | None, also: str = "") -> str:
+    """`compute(path)`, remembered in the JSON file `cache` until the path's size or time, or `also`, changes."""
     if cache is None:
         return compute(path)
     stat = path.stat()
-    key, stamp = f"{compute.__name__}:{path.resolve()}", [stat.st_size, stat.st_mtime_ns]
+    key, stamp = f"{compute.__name__}:{path.resolve()}", [stat.st_size, stat.st_mtime_ns, *([also] if also else [])]
     try:
         known = json.loads(cache.read_text())
     except (OSError, ValueError):

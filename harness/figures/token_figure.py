@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 VIEWS = ("regions", "density")
 PAGE = 7.2
 """Inches: two columns of print."""
-MOST = 6
-"""Pictures of tokens beside each other: with more, the words below them no longer fit."""
-LETTER = 0.044
-"""Inches, the mean width of a letter at 6 points."""
+MOST = 8
+"""Pictures beside each other, inputs included: with more, the words around them no longer fit."""
+LETTER = 0.05
+"""Inches, the mean width of a letter or digit at 6 points."""
 DENSITIES = (1 / 8, 8.0)
 """Ends of the colour scale, the same in every figure, so that figures can be held beside each other."""
 COLOURS = "cividis"
@@ -95,11 +95,13 @@ def token_figure(images: Sequence[Sequence[Shown | None]], views: list[str], sta
     each image, stage and view; each has its input on its left where that is not what its neighbour has there.
     Raises UserError for more networks than fit.
     """
-    if len(images[0]) > MOST:
-        raise UserError(f"{len(images[0])} networks and inputs beside each other: at most {MOST} fit on a page")
     places = [stage - 1 for stage in stages]
     alone = len(images[0]) == 1
-    return draw(_stages_abreast(images, views, places) if alone else _networks_abreast(images, views, places), views)
+    lines = _stages_abreast(images, views, places) if alone else _networks_abreast(images, views, places)
+    if len(lines[0]) > MOST:
+        raise UserError(f"{len(images[0])} networks and tasks, {len(lines[0])} pictures with their inputs, beside each "
+                        f"other: at most {MOST} fit on a page; name fewer rows or tasks")
+    return draw(lines, views)
 
 
 def _stages_abreast(images: Sequence[Sequence[Shown | None]], views: list[str], stages: list[int]) -> list[Line]:
@@ -168,8 +170,15 @@ def draw(lines: list[Line], views: list[str]) -> Figure:
 
 def _height(cell: Cell, width: float) -> float:
     """Inches of a cell with its words."""
-    below = 0.24 if cell.stage is not None and cell.of.shares is not None else 0.06
-    return width * cell.of.crop.shape[0] / cell.of.crop.shape[1] + 0.11 * _wrapped(cell.head, width).count("\n") + below
+    lines = _wrapped(cell.head, width).count("\n") + _below(cell, width).count("\n")
+    return width * cell.of.crop.shape[0] / cell.of.crop.shape[1] + 0.1 * lines + 0.15
+
+
+def _below(cell: Cell, width: float) -> str:
+    """The shares of a cell's stage, where it has any."""
+    if cell.stage is None or cell.of.shares is None:
+        return ""
+    return _wrapped(in_words(cell.of.shares[cell.stage]), width)
 
 
 def _fill(axes: Axes, cell: Cell, width: float, norm: LogNorm) -> None:
@@ -186,8 +195,7 @@ def _fill(axes: Axes, cell: Cell, width: float, norm: LogNorm) -> None:
                     interpolation="antialiased")
     axes.set_title(_wrapped(cell.head, width), fontsize=6, pad=2)
     axes.set_ylabel(_wrapped(cell.left, width * of.crop.shape[0] / of.crop.shape[1]), fontsize=6)
-    if cell.stage is not None and of.shares is not None:
-        axes.set_xlabel(in_words(of.shares[cell.stage]), fontsize=5.5, labelpad=2)
+    axes.set_xlabel(_below(cell, width), fontsize=5.5, labelpad=2)
 
 
 def _wrapped(text: str, width: float) -> str:
@@ -198,6 +206,6 @@ def _wrapped(text: str, width: float) -> str:
 
 def in_words(shares: np.ndarray) -> str:
     """The shares of a stage, (len(AREAS),), below a picture."""
-    of = {area: f"{area} {value:.0%}" if value >= 0.1 else f"{area} {value:.1%}"
+    of = {area: f"{area}\u00a0{value:.0%}" if value >= 0.1 else f"{area}\u00a0{value:.1%}"
           for area, value in zip(AREAS, shares, strict=True)}
     return f"{of['people']}, {of['background']}\n{of['faces']}, {of['hands']}"

@@ -28,10 +28,10 @@ def table_of(rows: list[Row], photos: Photos, tasks: list[str], device: str, fir
 
 
 def pictures(rows: list[Row], photos: Photos, tasks: list[str], device: str) -> list[list[Shown | None]]:
-    """For each image every row with every task, row by row; None where the image has no face to show."""
+    """For each image every task with every row, task by task; None where the image has no face to show."""
     columns: list[dict[int, Shown]] = []
-    for row in rows:
-        for task in tasks_of(row, tasks):
+    for task in tasks:
+        for row in (row for row in rows if task in tasks_of(row, tasks)):
             backbone = backbone_of(network_of(row, task, device), row.title)
             column = {}
             for view in views_of(photos, row, task, one_each=True):

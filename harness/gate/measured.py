@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.checkout import is_changed
 from harness.errors import UserError
 from harness.files import write_json
 from harness.gate import calibration, speed
@@ -20,8 +20,8 @@ from harness.gate.evaluated import Weights, evaluate_tree
 from harness.gate.exact import memory_finding, operations_findings
 from harness.gate.faults import blame
 from harness.gate.findings import ACCURACY, KINDS, MEMORY, NOT_COMPARABLE, OPERATIONS, SPEED, WORSE, Comparison, Finding
-from harness.gate.pairs import MeasurePair, Pair, apart
-from harness.gate.revisions import ROOT, Tree, checked_out
+from harness.gate.pairs import MeasurePair, Pair
+from harness.gate.revisions import ROOT, Tree, alike, checked_out
 from harness.gate.sides import Side
 from harness.gate.speed import Machine, Timing
 from harness.profiling.subjects import Settings, Subject
@@ -100,6 +100,7 @@ def measure(request: Request, state: State, tell: Tell = lambda text: None) -> N
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-gate-")))
         base, candidate, again = stack.enter_context(_trees(request, folder, state))
+        state.notes += alike(base, candidate)
         rows = {subject.title: subject for subject in request.subjects}
         if ACCURACY in request.kinds and request.weights is not None:
             _accuracy(request, request.weights, base, candidate, folder, state, tell)
@@ -111,10 +112,10 @@ def measure(request: Request, state: State, tell: Tell = lambda text: None) -> N
                               for other in (candidate, again))
             _speed("networks", request, tuple(rows), changed, equal, state, tell)
         if SPEED in request.kinds and request.benchmarks:
-            from harness.gate.bench_runs import benchmark_blocks
+            from harness.gate.bench_runs import find_benchmarks
 
-            sides, names = benchmark_blocks((base, candidate, again), request.benchmarks, folder)
-            _speed("benchmarks", request, names, apart(sides[0], sides[1]), apart(sides[0], sides[2]), state, tell)
+            changed, equal, names = find_benchmarks(base, candidate, again, request.benchmarks, folder)
+            _speed("benchmarks", request, names, changed, equal, state, tell)
         state.complete = True
         state.keep()
 
@@ -224,9 +225,7 @@ def default_base(root: Path = ROOT) -> str:
 
     Of files that git does not track only those of this project's packages count: not notes, nor kept baselines.
     """
-    status = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True)
-    if status.returncode != 0:
+    changed = is_changed(root)
+    if changed is None:
         raise UserError(f"{root} is not a git checkout, so it has no commit before; name BASE and CANDIDATE")
-    changed = [line for line in status.stdout.splitlines()
-               if not line.startswith("??") or line[3:].startswith(("harness/", "tcformer/", "baselines/"))]
     return "HEAD" if changed else "HEAD~1"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.checkout import PACKAGES as ALL_PACKAGES
+from harness.checkout import is_changed
 from harness.errors import UserError
 from harness.profiling.revision import ROOT, git, resolve
 from harness.profiling.worker import PACKAGES
@@ -46,6 +48,23 @@ class Tree:
         """As a comparison's side."""
         return {"name": self.name, "kind": "worktree" if self.name == HERE else "revision", "commit": self.commit,
                 "dirty": self.dirty}
+
+
+def alike(base: Tree, candidate: Tree) -> list[str]:
+    """A sentence where the two have the same code, or the same networks: what then differs is chance. Else nothing."""
+    if all(_code(base, package) == _code(candidate, package) for package in ALL_PACKAGES):
+        return ["both sides are the same code: whatever differs is chance"]
+    if all(_code(base, package) == _code(candidate, package) for package in PACKAGES):
+        return [f"both sides have the same networks ({', '.join(PACKAGES)}): what differs in their speed, memory and "
+                "operations is chance"]
+    return []
+
+
+def _code(tree: Tree, package: str) -> dict[str, bytes]:
+    """A package's files by name, with their content."""
+    folder = tree.folder / package
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts}
 
 
 @contextlib.contextmanager
@@ -84,8 +103,7 @@ def _copied(folder: Path, root: Path) -> Tree:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     head = git(root, "rev-parse", "HEAD")
-    status = git(root, "status", "--porcelain")
-    return Tree(HERE, folder, head.stdout.decode().strip() or None, dirty=bool(status.stdout.strip()))
+    return Tree(HERE, folder, head.stdout.decode().strip() or None, dirty=bool(is_changed(root)))
 
 
 def check(tree: Tree) -> None:

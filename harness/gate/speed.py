@@ -162,7 +162,7 @@ def _calibrate(timing: Timing, equal: MeasurePair, machine: Machine, file: Path,
     known = calibration.load(file, machine.fingerprint)
     wanted = calibration.missing(timing.rows, known)
     if wanted:
-        prefix = f"calibrating {len(wanted)} row(s) on equal code: "
+        prefix = f"calibrating {len(wanted)} line(s) on equal code: "
         done = []
         for pair in _told(in_turn(equal, wanted, pairs), pairs, prefix, tell):
             done.append(pair)

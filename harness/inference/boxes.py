@@ -71,10 +71,13 @@ def folder_boxes(split: Split, boxes: str | None) -> tuple[Boxes, list[str]]:
     if "," in boxes and not path.is_file():
         return Boxes(images.id, np.tile(_one_box(boxes, images), (count, 1)), np.ones(count)), [
             f"boxes: {boxes} in every image"]
-    if _holds_object(path):
-        found, named = _boxes_by_file_name(path, split), f"names {images.path[0].name} ..."
-    else:
-        found, named = read_detections(path, images, "the images"), f"ids {images.id[:3].tolist()} ..."
+    try:
+        if _holds_object(path):
+            found, named = _boxes_by_file_name(path, split), f"names {images.path[0].name} ..."
+        else:
+            found, named = read_detections(path, images, "the images"), f"ids {images.id[:3].tolist()} ..."
+    except UserError as error:
+        raise UserError(f"--boxes {boxes}: neither detections nor annotations: {error}") from error
     if len(found) == 0:
         raise UserError(f"--boxes {boxes}: no box is of an image in this folder ({named})")
     return found, [f"boxes: {len(found)} of {boxes}"]

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from harness.profiling.operations.conventions import MACS
 from harness.profiling.operations.counting import CALLS, Count, image
 from harness.profiling.operations.rules import PRODUCTS, RULES
+from harness.profiling.operations_words import TOLERANCE
 
 GROUPS = {
     "convolutions": ("convolution",),
@@ -47,7 +48,8 @@ def cross_check(model: nn.Module, width: int, height: int, count: Count) -> dict
 
     Returns:
         `ours`, `torch` and `difference` (ours over torch's, less 1; None where torch finds none); `groups`, each with
-        both figures and the operators of ours that make up the difference; `unexplained`, what is left of it.
+        both figures and the operators of ours that make up the difference; `unexplained`, what is left of it; and
+        `explained`, whether that is at most `TOLERANCE` of our count.
     """
     subject = copy.deepcopy(model).cpu().float().eval()
     executed = _Executed()
@@ -58,9 +60,11 @@ def cross_check(model: nn.Module, width: int, height: int, count: Count) -> dict
         theirs[_group(str(operator))] += flops // 2
     groups = [_compare(name, count, theirs[name], executed.unknown) for name in GROUPS]
     ours, other = sum(g["ours"] for g in groups), sum(g["torch"] for g in groups)
+    # By group: what one of them has too much must not hide what another lacks.
+    left = [g["ours"] - g["torch"] - sum(part["macs"] for part in g["parts"]) for g in groups]
     return {"ours": ours, "torch": other, "difference": ours / other - 1 if other else None,
             "groups": [g for g in groups if g["ours"] or g["torch"]],
-            "unexplained": sum(g["ours"] - g["torch"] - sum(part["macs"] for part in g["parts"]) for g in groups)}
+            "unexplained": sum(map(abs, left)), "explained": sum(map(abs, left)) <= TOLERANCE * max(ours, other)}
 
 
 def _group(operator: str) -> str:

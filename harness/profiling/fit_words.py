@@ -29,6 +29,11 @@ def gibibytes(count: int | None) -> str:
     return "-" if count is None else f"{count / 2**30:.2f}"
 
 
+def size_of(count: int) -> str:
+    """With its unit: MiB below a tenth of a GiB."""
+    return f"{count / 2**20:.3g} MiB" if count < 2**30 / 10 else f"{gibibytes(count)} GiB"
+
+
 def lines(record: dict[str, Any]) -> Iterator[str]:
     """What ended each search, what was held against what, and the machine."""
     for one in record["fit"]:
@@ -37,7 +42,7 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     if device == "cpu":
         limit, base = (max(one[key] for one in record["fit"]) for key in ("limit_bytes", "base_bytes"))
         yield (f"GiB: peak resident size of the process that ran that batch, up to {gibibytes(base)} of it "
-               f"whatever the batch; limit {gibibytes(limit)} GiB.")
+               f"whatever the batch; limit {size_of(limit)}.")
     else:
         yield "GiB: the peak of the allocator in the process that ran that batch."
     if any(one["what"] == "training" for one in record["fit"]):

@@ -10,15 +10,14 @@ from harness.profiling import operations_words as words
 from harness.profiling.words import significant, size
 
 TEMPLATE = Path(__file__).with_name("operations_page.html.j2")
-NAMED_OPERATORS = 12
-"""Operators with a bar of their own."""
 
 
 def page(record: dict[str, Any]) -> str:
     """HTML of a record of `harness profile --operations`; every name in it is escaped."""
     template = environment(TEMPLATE.parent).get_template(TEMPLATE.name)
     return template.render(
-        networks=[_network(record, network) for network in record["networks"]], machine=words.machine_line(record),
+        networks=[_network(record, network) for network in record["networks"]],
+        machine=" ".join(words.machine_lines(record)),
         conventions=[(given["name"], given["text"]) for given in record["conventions"]])
 
 
@@ -26,7 +25,7 @@ def _network(record: dict[str, Any], network: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": f"{network['model']} {size(network['input'])}", "title": words.title(network),
         "root": tree(network), "conventions": words.conventions(record, network).rows,
-        "bars": bars(network), "lines": list(words.lines(network)),
+        "bars": bars(network), "lines": list(words.lines(network)), "explained": network["cross_check"]["explained"],
     }
 
 
@@ -84,9 +83,8 @@ def _width(part: float, whole: float) -> float:
 
 
 def bars(network: dict[str, Any]) -> list[dict[str, Any]]:
-    """The costliest operators with the width of their bars, percent of the costliest; the others in one."""
-    rows = [row for row in network["operators"] if row["counts"]["flops"]]
-    named, rest = rows[:NAMED_OPERATORS], rows[NAMED_OPERATORS:]
+    """The operators that the screen names, too, with bars in percent of the costliest; the others in one."""
+    named, rest = words.named_operators(network)
     found = [{"name": row["operator"], "calls": row["calls"], **_counts([row])} for row in named]
     if rest:
         found.append({"name": f"{len(rest)} others", "calls": sum(row["calls"] for row in rest), **_counts(rest)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ from harness.profiling.module_times import ModuleTimes, module_times
 from harness.profiling.operations.conventions import CONVENTIONS
 from harness.profiling.operations.counting import CALLS, Count, count
 from harness.profiling.operations.rules import RULES
+from harness.profiling.seen import Watch
 from harness.profiling.subjects import Settings, Subject
+from harness.profiling.telemetry import open_watch
 from harness.record import now, provenance
 
 SCHEMA = 1
@@ -28,11 +31,13 @@ SCHEMA = 1
 def measure(subjects: list[Subject], settings: Settings, tell: Callable[[str], None]) -> dict[str, Any]:
     """Count and time the subjects, plain ones of one image. Raises UserError where a network refuses a size."""
     torch.set_num_threads(settings.threads)
-    networks = [_network(subject, settings, tell) for subject in subjects]
+    watch = open_watch(settings.device, lambda: [os.getpid()])
+    networks = [_network(subject, settings, watch, tell) for subject in subjects]
     return {
         "schema": SCHEMA, "created": now(), "kind": "operations",
         "settings": {"device": settings.device, "threads": settings.threads, "batch": 1, "precision": "fp32",
-                     "mode": "eager", "images": str(settings.images or "drawn people"), "calls": settings.rounds},
+                     "mode": "eager", "images": str(settings.images or "drawn people"), "calls": settings.rounds,
+                     "telemetry": watch.about()},
         "machine": machine(), "code": provenance(),
         "conventions": [{"name": c.name, "title": c.title, "unit": c.unit, "divisor": c.divisor, "text": c.text}
                         for c in CONVENTIONS.values()],
@@ -40,7 +45,7 @@ def measure(subjects: list[Subject], settings: Settings, tell: Callable[[str], N
     }
 
 
-def _network(subject: Subject, settings: Settings, tell: Callable[[str], None]) -> dict[str, Any]:
+def _network(subject: Subject, settings: Settings, watch: Watch, tell: Callable[[str], None]) -> dict[str, Any]:
     height, width = subject.input
     title = f"{subject.model} {height}x{width}"
     tell(f"counting {title}")
@@ -53,13 +58,14 @@ def _network(subject: Subject, settings: Settings, tell: Callable[[str], None]) 
     found = count(model, width, height)
     second = cross_check(model, width, height, found)
     tell(f"timing {title}")
-    times = module_times(runner, settings.rounds)
+    with watch.block() as seen:
+        times = module_times(runner, settings.rounds)
     return {
         "model": subject.model, "input": [height, width], "keypoints": load_layout(LAYOUT).size,
         "parameters": sum(p.numel() for p in model.parameters()),
         "totals": totals(found), "operators": operators(found), "modules": modules(model, found, times),
         "counted": {"executed": found.executed, "share": found.counted_share, "uncounted": found.uncounted},
-        "cross_check": second,
+        "cross_check": second, "telemetry": {name: [value] for name, value in seen.values.items()},
         "time": {"ms": times.plain, "with_hooks_ms": times.whole, "in_leaves": times.leaves, "calls": times.calls},
     }
 

@@ -31,7 +31,7 @@ def _cpu(seen: dict[str, list[Any]], about: dict[str, Any]) -> str:
              f"the hypervisor {_middle(seen['steal_cores'])}"]
     parts.append(_range(seen["mhz"], "MHz", "clock"))
     parts.append(_range(seen["celsius"], "°C", "temperature"))
-    return f"While the {len(seen['others_cores'])} blocks ran: {', '.join(parts)}."
+    return f"While {_blocks(len(seen['others_cores']))} ran: {', '.join(parts)}."
 
 
 def _gpu(seen: dict[str, list[Any]], about: dict[str, Any]) -> str:
@@ -53,7 +53,11 @@ def _gpu(seen: dict[str, list[Any]], about: dict[str, Any]) -> str:
         parts.append("no other process on the GPU")
     if before:
         parts.append(f"{len(before)} there before the first row")
-    return f"While the {len(blocks)} blocks ran: {', '.join(parts)}."
+    return f"While {_blocks(len(blocks))} ran: {', '.join(parts)}."
+
+
+def _blocks(count: int) -> str:
+    return "it" if count == 1 else f"the {count} blocks"
 
 
 def _middle(values: list[float]) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 from harness.profiling.subjects import current_mode
 from harness.profiling.watch_words import watch_lines
 
-HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", "To first", "Img/s", "GiB")
+RATIO = "x 1st row"
+HEADINGS = ("Model", "Input", "Batch", "Precision", "Mode", "ms", RATIO, "Img/s", "GiB")
 """Short, so that a row of the longest names fits into 80 characters: those of `WRAPPED` give way."""
-WRAPPED = ("Mode", "To first")
-NUMBERS = ("Batch", "ms", "To first", "Img/s", "GiB")
+WRAPPED = ("Mode", RATIO)
+NUMBERS = ("Batch", "ms", RATIO, "Img/s", "GiB")
 """The columns that are set to the right."""
 
 
@@ -95,10 +96,7 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if row["warm_up"] and not row["warm_up"]["stable"]:
             yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
         if row["difference"]:
-            far = row["difference"]
-            yield (f"{title(row)}: heat maps differ by {far['median']:.1e} in the median and by at most "
-                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e} (initial "
-                   "weights: the clusters of an untrained TCFormer turn on the last bits)")
+            yield f"{title(row)}: {difference(row['difference'], row['model'])}"
         yield from (f"{title(row)}: {note}" for note in row["notes"])
     settings = record["settings"]
     if any(row["what"] == "training" for row in rows):
@@ -108,11 +106,21 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         yield f"GiB: memory, the peak of a row's own process; up to {before:.2f} GiB of it are Python, torch and timm"
     done = max((len(row.get("samples_ms") or []) for row in rows), default=0) or settings["rounds"]
     yield (f"Median of all calls, three or more a round, in {done} rounds that alternate between the "
-           "rows; ratios are medians of per-round ratios, with quartiles.")
+           f"rows. {RATIO}: how many times the time of the first row of that input and batch (2: twice as slow), the "
+           "median of the rounds' ratios with quartiles.")
     yield from watch_lines(record)
     if record.get("cut_short"):
         yield f"cut short: {record['cut_short']}"
     yield machine_line(record)
+
+
+def difference(far: dict[str, Any], model: str) -> str:
+    """How far a row's heat maps are from those of another row of the same network."""
+    if not far["largest"]:
+        return f"heat maps equal those of row {far['to'] + 1}"
+    why = " (initial weights: the clusters of an untrained TCFormer turn on the last bits)"
+    return (f"heat maps differ by {far['median']:.1e} in the median and by at most {far['largest']:.1e} from those of "
+            f"row {far['to'] + 1}, which reach {far['value']:.1e}" + (why if model.startswith("tcformer") else ""))
 
 
 def layer_lines(record: dict[str, Any]) -> Iterator[str]:

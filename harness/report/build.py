@@ -27,12 +27,12 @@ def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Seq
     for name in ("name", "title", "parts", "metrics"):
         if not table.get(name):
             raise UserError(f"table {table.get('name', '(unnamed)')} has no {name}")
-    margin, trainings = _margin(table), published_rows(table, load_published(), "trainings", str(table["name"]))
+    margin, trainings = margin_of(table), published_rows(table, load_published(), "trainings", str(table["name"]))
     columns = [(part, metric) for part in table["parts"] for metric in table["metrics"]]
     best = best_cells(rows, columns)
     compared = tuple(RowReport(result, _comparisons(table, profile, result, margin, trainings),
                                best.get(str(result.row["id"]), frozenset())) for result in rows)
-    return TableReport(table, profile, _banner(profile, rows), compared, all_notes(table, profile, compared, others),
+    return TableReport(table, profile, banner_of(profile, rows), compared, all_notes(table, profile, compared, others),
                        row_differences(table, rows, columns, margin), tuple(damaged))
 
 
@@ -46,7 +46,8 @@ def published_rows(row: Mapping[str, Any], published: Mapping[str, PublishedRow]
     return tuple(published[name] for name in ids)
 
 
-def _margin(table: Mapping[str, Any]) -> float:
+def margin_of(table: Mapping[str, Any]) -> float:
+    """How far apart two values of a table may lie and still count as the same. Raises UserError for what is no such."""
     given = table.get("tolerance") or {}
     for name in given:
         if name != "margin":
@@ -57,7 +58,8 @@ def _margin(table: Mapping[str, Any]) -> float:
     return float(margin)
 
 
-def _banner(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None:
+def banner_of(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None:
+    """The line above a table with stand-ins; None where there is none."""
     stand_ins = [result for result in rows if result.status == STAND_IN]
     if profile.get("reproduces"):
         return OTHER_BANNER if stand_ins else None

@@ -23,7 +23,7 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     results = [row.result for row in rows]
     notes = [Note(None, "reading", COLUMNS)]
     notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
-    notes += [Note(None, "open", _left_open(table, item)) for item in table.get("left_open") or ()]
+    notes += [Note(None, "open", left_open(table, item)) for item in table.get("left_open") or ()]
     notes += _intervals(results)
     if any(result.measured for result in results) and profile.get("reproduces"):
         notes.append(Note(None, "reading", "Differences are measured (the line of means, where there is one) minus "
@@ -68,7 +68,7 @@ def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:
     return notes
 
 
-def _left_open(table: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+def left_open(table: Mapping[str, Any], item: Mapping[str, Any]) -> str:
     """A question that the source does not answer, the reading taken, and the row that takes another."""
     question, reading = words.one_line(item["question"]), words.one_line(item["reading"], 2000)
     text = f"Left open by the source: {question}. Here: {reading}"

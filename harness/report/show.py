@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.errors import UserError, unknown
 from harness.kinds import kind_of, profile_of
-from harness.plan import Plan
+from harness.plan import Plan, is_runnable
 from harness.record import DamagedRecord, RowFolder, all_records, newest, of_one_data_set, read_record
 from harness.registry import spec_data
 from harness.report.forms import FORMATS, SCREEN, SYSTEMS, Form
@@ -118,8 +118,7 @@ def row_result(row: Mapping[str, Any], profile: Mapping[str, Any], folder: Path 
     """
     published = form.published(row)
     if record is None:
-        runnable = "model" in row or profile["name"] in (row.get("stand_ins") or {})
-        return RowResult(row, MISSING if runnable else CITED, published=published)
+        return RowResult(row, MISSING if is_runnable(row, profile) else CITED, published=published)
     log = RowFolder(folder).log if folder else None
     status = str(record.get("status", FAILED))
     if status == FAILED:

@@ -1,4 +1,4 @@
-"""The training loop, from top to bottom."""
+"""The training loop, from top to bottom. What is learnt, and how a batch of it is scored, is a `Lesson`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from harness.data.crops import TrainCrops, init_worker
-from harness.data.targets import msra_targets, normalise
+from harness.data.crops import init_worker
 from harness.errors import UserError
-from harness.protocol import Protocol, Train
 from harness.training import checkpoints
 from harness.training.checkpoints import TrainingFolder
-from harness.training.losses import LOSSES
-from harness.training.schedule import learning_rate
+from harness.training.lesson import Course, Lesson
 
 PRECISIONS = {"fp32": "no", "fp16": "fp16", "bf16": "bf16"}
 """Ours -> accelerate's `mixed_precision`."""
@@ -36,21 +33,14 @@ class Diverged(UserError):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a training needs besides network and data."""
+    """What a training needs besides network and lesson."""
 
-    protocol: Protocol
     seed: int
     meta: dict[str, Any]
     """Written into the weights file, so that it says what it is: model, model_args, layout, protocol."""
     channels_last: bool
     identity: dict[str, Any]
     """Train key and code hash: a checkpoint is continued only where they are equal."""
-
-
-def make_optimizer(model: nn.Module, train: Train) -> torch.optim.Optimizer:
-    """Adam or AdamW with the library's betas (0.9, 0.999) and one parameter group, as the published configurations."""
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[train.optimizer](model.parameters(), lr=train.lr, weight_decay=train.weight_decay)
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
@@ -61,14 +51,16 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
 class EpochBatches:
     """Indices of one epoch in batches; the order depends on seed and epoch only.
 
-    Each step takes `batch_size * processes` people of the shuffled list; a process takes every
-    `processes`-th of them. A short last step is filled from the front of the list, so that processes agree.
+    Each step takes `batch_size * processes` samples of the shuffled list; a process takes every
+    `processes`-th of them. A short last step is filled from the front of the list, so that processes agree; with
+    `whole_steps` it is left out instead, unless there is no other.
     """
 
-    def __init__(self, size: int, train: Train, seed: int, rank: int = 0, processes: int = 1) -> None:
+    def __init__(self, size: int, train: Course, seed: int, rank: int = 0, processes: int = 1,
+                 whole_steps: bool = False) -> None:
         self.size, self.seed, self.rank, self.processes = size, seed, rank, processes
         self.step_size = train.batch_size * processes
-        whole = math.ceil(size / self.step_size)
+        whole = max(1, size // self.step_size) if whole_steps else math.ceil(size / self.step_size)
         self.steps = min(whole, train.steps_per_epoch) if train.steps_per_epoch else whole
         self.epoch = 0
 
@@ -85,23 +77,24 @@ class EpochBatches:
             yield [int(i) for i in chosen[self.rank::self.processes]]
 
 
-def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingFolder, accelerator: Accelerator,
+def fit(model: nn.Module, lesson: Lesson, setting: Setting, folder: TrainingFolder, accelerator: Accelerator,
         progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
         evaluate: Callable[[nn.Module], float] | None = None,
         say: Callable[[str], None] = print) -> dict[str, Any]:
     """Train `model` and leave its weights in `folder`; continue where an interrupted training of the same identity was.
 
-    `progress(done, total, loss)` is called every few steps; `evaluate(model)` gives the AP of whole bodies, or the
-    mean of `train.parts`, for `train.evaluate_every` (the best so far is kept and is the result). Returns and
-    stores the training's result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
+    `progress(done, total, loss)` is called every few steps; `evaluate(model)` gives the lesson's
+    score for `evaluate_every` (the best so far is kept and is the result). Returns and stores the training's
+    result: loss and learning rate of every epoch, steps, seconds. Raises Diverged.
     """
-    train = setting.protocol.train
+    train, samples = lesson.train, lesson.samples
     if setting.channels_last:
         model = model.to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(model, train)
+    optimizer = lesson.optimizer(model)
     prepared, optimizer = accelerator.prepare(model, optimizer)
-    batches = EpochBatches(len(crops), train, setting.seed, accelerator.process_index, accelerator.num_processes)
-    loader: DataLoader = DataLoader(crops, batch_sampler=batches, num_workers=train.workers,
+    batches = EpochBatches(len(samples), train, setting.seed, accelerator.process_index, accelerator.num_processes,
+                           lesson.whole_steps)
+    loader: DataLoader = DataLoader(cast("Dataset[Any]", samples), batch_sampler=batches, num_workers=train.workers,
                                     pin_memory=accelerator.device.type == "cuda",
                                     worker_init_fn=init_worker if train.workers else None,
                                     generator=torch.Generator())  # else it takes a number from torch's own
@@ -122,16 +115,16 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
     for epoch in range(first, train.epochs):
         started = time.monotonic()
         batches.epoch = epoch
-        crops.set_epoch(epoch)
+        samples.set_epoch(epoch)
         prepared.train()
-        mean_loss = _epoch(prepared, optimizer, loader, setting, accelerator, epoch, len(batches), total, progress)
-        rate = learning_rate(train, (epoch + 1) * len(batches) - 1, len(batches))
+        mean_loss = _epoch(prepared, optimizer, loader, lesson, accelerator, epoch, len(batches), total, progress)
+        rate = optimizer.param_groups[0]["lr"]
         history.append({"epoch": epoch + 1, "loss": mean_loss, "lr": rate, "seconds": time.monotonic() - started})
         plain = accelerator.unwrap_model(prepared)
         last = epoch + 1 == train.epochs
         if evaluate and train.evaluate_every and ((epoch + 1) % train.evaluate_every == 0 or last):
             value = evaluate(plain)
-            history[-1][f"{'+'.join(train.parts) or 'wholebody'}_AP"] = value
+            history[-1][lesson.score] = value
             if best is None or value > best["value"]:
                 best = {"epoch": epoch + 1, "value": value}
                 if accelerator.is_main_process:
@@ -154,7 +147,7 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
 
         plain.load_state_dict(read_checkpoint(folder.best)["model"])
     result = {"identity": setting.identity, "meta": setting.meta, "history": history, "best": best,
-              "steps": total, "people": len(crops), "broken_images": crops.broken_report(),
+              "steps": total, lesson.unit: len(samples), "broken_images": samples.broken_report(),
               "processes": accelerator.num_processes, "seconds": sum(e["seconds"] for e in history)}
     if accelerator.is_main_process:
         checkpoints.save(folder.final, {"model": plain.state_dict(), "meta": setting.meta})
@@ -165,28 +158,19 @@ def fit(model: nn.Module, crops: TrainCrops, setting: Setting, folder: TrainingF
     return result
 
 
-def _epoch(model: nn.Module, optimizer: Any, loader: DataLoader, setting: Setting, accelerator: Accelerator,
+def _epoch(model: nn.Module, optimizer: Any, loader: DataLoader, lesson: Lesson, accelerator: Accelerator,
            epoch: int, steps: int, total: int, progress: Callable[[int, int, float], None]) -> float:
     """One pass over the epoch's batches; returns the mean loss."""
-    train, target = setting.protocol.train, setting.protocol.target
-    loss_of = LOSSES[target.loss]
     losses: list[Tensor] = []
     recent = math.nan
     for index, batch in enumerate(loader):
         step = epoch * steps + index
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(train, step, steps)
-        images = normalise(batch["image"].to(accelerator.device, non_blocking=True))
-        if setting.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
-        with accelerator.autocast():
-            output = model(images)
-        points, visible = batch["points"].to(accelerator.device), batch["visible"].to(accelerator.device)
-        maps, weight = msra_targets(points, visible, output.shape[-1], output.shape[-2], sigma=target.sigma,
-                                    exact=target.centre == "exact")
-        loss = loss_of(output.float(), maps, weight)
+        lesson.set_rate(optimizer, step, steps)
+        loss = lesson.loss(model, batch, accelerator, step)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
+        if lesson.clip_norm is not None:
+            accelerator.clip_grad_norm_(model.parameters(), lesson.clip_norm)
         optimizer.step()
         losses.append(loss.detach())
         if step % CHECK_STEPS == 0 or index + 1 == steps:

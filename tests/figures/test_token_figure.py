@@ -54,8 +54,8 @@ def test_an_image_without_a_face_leaves_its_place_empty():
 
 
 def test_more_networks_than_fit_are_refused():
-    with pytest.raises(UserError, match="7 networks and inputs beside each other: at most 6"):
-        token_figure.token_figure([[shown()] * 7], ["regions"], [4])
+    with pytest.raises(UserError, match=r"8 networks and tasks, 9 pictures with their inputs, .* at most 8"):
+        token_figure.token_figure([[shown()] * 8], ["regions"], [4])
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -72,11 +72,11 @@ def test_equal_tokens_give_equal_files(tmp_path, monkeypatch, suffix):
 
 def test_numbers_below_a_picture():
     assert token_figure.in_words(np.array([0.714, 0.052, 0.0, 0.286])) == \
-        "people 71%, background 29%\nfaces 5.2%, hands 0.0%"
+        "people\u00a071%, background\u00a029%\nfaces\u00a05.2%, hands\u00a00.0%"  # a name stays with its number
 
 
 def test_long_names_are_broken():
-    assert token_figure._wrapped("TCFormer w/ CTM-topk, stand-in tcformer_small_topk", 1.2).split("\n") == [
+    assert token_figure._wrapped("TCFormer w/ CTM-topk, stand-in tcformer_small_topk", 1.1).split("\n") == [
         "TCFormer w/ CTM-topk,", "stand-in", "tcformer_small_topk"]
 
 

@@ -118,13 +118,13 @@ def figure(*options, results, device="cpu"):
     app(["figure", "tokens", *map(str, options), "--results", str(results), "--device", device], standalone_mode=False)
 
 
-def test_the_command_draws_and_measures_people_faces_and_centres(photo, tmp_path, capsys):
+def test_the_command_draws_and_measures_people_and_faces(photo, tmp_path, capsys):
     out = tmp_path / "tokens.svg"
     asked = ["--row", "tcformer_small,tcformer_small_topk", "--image", photo, "--boxes", annotations(photo), "--task",
-             "pose,face,classification", "--stages", "4", "--json", "--out", out]
+             "pose,face", "--stages", "4", "--json", "--out", out]
     figure(*asked, results=tmp_path)
     found = json.loads(capsys.readouterr().out)
-    assert len(found["networks"]) == 6
+    assert len(found["networks"]) == 4
     for network in found["networks"]:
         assert [len(of) for of in network["stages"]] == [4] * 4
         assert network["weights"] == "initial weights, not trained"
@@ -135,7 +135,7 @@ def test_the_command_draws_and_measures_people_faces_and_centres(photo, tmp_path
     assert any(note.startswith("Not yet Figure S7") for note in found["notes"])
     said = json.loads(out.with_suffix(".json").read_text())
     assert said["numbers"]["networks"] == found["networks"]
-    assert said["options"] == {"tasks": ["pose", "face", "classification"], "views": ["regions"], "stages": [4]}
+    assert said["options"] == {"tasks": ["pose", "face"], "views": ["regions"], "stages": [4]}
     assert [row["model"] for row in said["rows"]] == ["tcformer_small", "tcformer_small_topk"]
     assert any(note.startswith("Not yet Figure S7") for note in said["notes"])
     before = out.read_bytes(), out.with_suffix(".json").read_bytes()

@@ -65,11 +65,13 @@ def leave_row(results, commit, ap, number, weights=None, **changes):
     return folder
 
 
-def leave_gate(results, base, candidate, ratio, number, pairs=12, macs=(100, 100), share=1.0, noise=0.004):
+def leave_gate(results, base, candidate, ratio, number, pairs=12, macs=(100, 100), share=1.0, noise=0.004,
+               dirty=False):
     """A comparison that `harness gate` measured."""
     rng = np.random.default_rng(number)
     sides = [{"name": one[:7], "kind": "revision", "commit": one, "dirty": False,
               "machine": {**MACHINE, "device": "cpu"}} for one in (base, candidate)]
+    sides[1]["dirty"] = dirty
     made = [Pair(Block({ROW: 50.0}), Block({ROW: float(50 * ratio * np.exp(noise * rng.normal()))}), i % 2 == 0)
             for i in range(pairs)]
     findings = (Finding(ROW, "time", SPEED, WORSE, "", margin=0.03),

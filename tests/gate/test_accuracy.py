@@ -257,7 +257,8 @@ def test_a_row_that_failed_last_is_not_judged_by_what_it_was(folders):
     write_failure(folders[1], error="ValueError: out of heads")
     pairs, (finding,), _ = matched(folders)
     assert pairs == []
-    assert finding.reason == "the candidate failed: ValueError: out of heads"
+    assert finding.verdict == WORSE
+    assert finding.reason == "it ran in the base, and the candidate failed: ValueError: out of heads"
 
 
 def test_a_row_that_ran_after_a_failure_counts(folders):

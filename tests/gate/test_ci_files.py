@@ -145,12 +145,12 @@ def test_without_inputs_the_defaults_of_the_command_hold(shell, step):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_inputs_arrive_as_they_are(shell, step, text):
-    done, arguments, given = shell(step["run"], GATE_BASE=text, GATE_CANDIDATE=text, GATE_ROWS=text, GATE_PAIRS=text,
+    done, arguments, given = shell(step["run"], GATE_BASE=text, GATE_CANDIDATE=text, GATE_MODELS=text, GATE_PAIRS=text,
                                    GATE_CALIBRATION=text, GATE_DIRECTORY=f"{text}/x")
     assert done.returncode == 0, done.stderr
     assert given["directory"] == f"{text}/x"
     assert arguments == ["gate", "--github", f"--out={text}/x/gate.json", f"--summary={text}/x/gate.md",
-                         f"--junit={text}/x/gate.xml", f"--rows={text}", f"--pairs={text}", f"--calibration={text}",
+                         f"--junit={text}/x/gate.xml", f"--models={text}", f"--pairs={text}", f"--calibration={text}",
                          "--", text, text]
 
 

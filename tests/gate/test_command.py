@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
+from tests.gate.results_on_disk import FEW, outcomes, write_row
 from tests.helpers import ROOT, harness
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["compare", "HEAD", "HEAD", "--batch", "8"], "--batch is for the networks of --rows"),
-    (["gate", "--mode", "fast"], "--mode is for the networks of --rows"),
+    (["compare", "HEAD", "HEAD", "--batch", "8"], "--batch is for the networks of --models"),
+    (["gate", "--mode", "fast"], "--mode is for the networks of --models"),
     (["compare", "HEAD", "HEAD", "--eval-split", "val"], "--eval-split is for --weights"),
     (["compare", "HEAD", "HEAD", "--only", "accuracy"], "--weights ROW=FILE"),
     (["compare", "HEAD", "HEAD", "--threads", "100000"], "--threads 100000"),
@@ -41,13 +42,20 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_measured(
         assert "pair" not in done.stderr
 
 
+def test_options_of_what_is_run_are_refused_for_files(tmp_path):
+    write_row(tmp_path, outcomes(0)[0], FEW, row="sn")
+    done = harness("compare", tmp_path, tmp_path, "--pairs", "24")
+    assert done.returncode == 3
+    assert "--pairs is for commits" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_gate_that_is_ended_keeps_its_pairs_and_leaves_nothing_behind(tmp_path):
     """SIGTERM, as CI systems send it to what runs too long."""
     scratch, out, junit = tmp_path / "scratch", tmp_path / "gate.json", tmp_path / "gate.xml"
     scratch.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
-    command = ["gate", "HEAD", "HEAD", "--rows", "tcformer_small", "--input", "64x64", "--only", "speed",
+    command = ["gate", "HEAD", "HEAD", "--models", "tcformer_small", "--input", "64x64", "--only", "speed",
                "--no-calibration", "--out", out, "--junit", junit, "--results", tmp_path / "runs"]
     process = subprocess.Popen([sys.executable, "-m", "harness", *map(str, command)], cwd=ROOT, env=environment,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

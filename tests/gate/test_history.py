@@ -191,6 +191,12 @@ def test_code_with_changes_is_shown_and_left_out_of_the_levels(place):
     assert any(note.startswith("11 measurement(s) are of code with changes") for note in found.notes)
 
 
+def test_nothing_but_code_with_changes_is_said_in_words(place):
+    _, commits, runs = place
+    leave_profile(runs, commits[0], 100.0, 0, dirty=True)
+    assert "nothing but code with changes" in said(only(look(place)))
+
+
 def test_a_shallow_clone_places_what_it_does_not_have_by_date_and_says_so(place):
     repository, commits, runs = place
     for number, ms in enumerate(noisy([100] * 13 + [112] * 11)):
@@ -322,6 +328,17 @@ def test_gates_make_a_chain_of_ratios_each_told_by_its_own_pairs(place):
     assert macs.commits[0].id == commits[4]
 
 
+def test_gates_of_a_working_tree_are_counted_and_said(place):
+    _, commits, runs = place
+    leave_gate(runs, commits[1], commits[1], 1.2, 2, dirty=True)
+    with pytest.raises(UserError, match=r"all there is of .* 1 gate\(s\) of a working tree with changes.*002.json"):
+        look(place, ROW)
+    leave_gate(runs, commits[0], commits[1], 1.0, 1)
+    found = look(place, ROW)
+    assert [point.measured.commit for point in only(found).points] == commits[:2]
+    assert "1 gate(s) of a working tree" in found.notes[-1]
+
+
 def test_operations_of_which_others_were_counted_are_another_series(place):
     _, commits, runs = place
     for number, share in enumerate((0.98, 0.98, 0.99), start=1):
@@ -337,6 +354,7 @@ def test_too_few_pairs_cannot_tell(place):
     series = only(look(place, ROW))
     assert (series.verdict, series.needed, series.of) == (CANNOT_TELL, 12, "pairs")
     assert "12 are the least that tell" in said(series)
+    assert series.levels == (None, None), "no level where nobody can tell"
 
 
 def test_gates_that_do_not_meet_are_chains_of_their_own(place):
@@ -366,6 +384,8 @@ def test_an_unknown_row_names_those_there_are(place):
         look(place, metric="parts.face.AP")
     with pytest.raises(UserError, match=r"unknown metric 'tme'; did you mean time.*memory.*wholebody.*AP50"):
         look(place, metric="tme")
+    with pytest.raises(UserError, match=r"unknown metric 'parts.nose.AP'.*wholebody"):
+        look(place, metric="parts.nose.AP")
 
 
 def test_nothing_at_all_is_one_line(tmp_path):

@@ -26,6 +26,7 @@ def place(tmp_path_factory):
             leave_profile(folder / "runs", commits[number], ms, number, machine={**MACHINE, "processor": "Other CPU"})
     leave_row(folder / "runs", commits[0], 0.5, 0)
     leave_gate(folder / "runs", commits[3], commits[4], 1.0, 4)
+    (folder / "baselines").mkdir()
     return folder, commits
 
 
@@ -66,7 +67,9 @@ def test_mistakes_are_one_line(place, tmp_path):
     assert_user_error(call(place, "tcformer_small", "--metric", "speed"), "time", "multiply-adds", "wholebody")
     assert_user_error(call(place, "tcformer_small", "--figure", "x.bmp"), ".png")
     assert_user_error(harness("history", "x", "--results", tmp_path / "none"), "no such folder")
+    assert_user_error(harness("history", "x", "--baselines", tmp_path / "none"), "--baselines", "no such folder")
     assert_user_error(harness("history", "x", "--results", tmp_path, "--repository", tmp_path / "none"), "--repository")
+    assert_user_error(harness("history", "x", "--baselines", tmp_path / "none"), "--baselines", "no such folder")
     assert_user_error(harness("history", "x", "--results", tmp_path, "--baselines", tmp_path), "no measurement in")
 
 

@@ -37,7 +37,7 @@ def test_80_columns_hold_every_number_whole():
 
 def test_the_worst_comes_first_kind_by_kind():
     lines = screen(EXAMPLE, 200).splitlines()
-    tables = [line.split()[0] for line in lines if line.split()[1:3] == ["row", "metric"]]
+    tables = [line.split()[0] for line in lines if line.split()[1:3] == ["what", "metric"]]
     assert tables == ["accuracy", "speed", "operations", "memory"]  # the last has nothing that is worse
     start = next(i for i, line in enumerate(lines) if line.startswith("speed"))
     assert [line.split(" ")[0] for line in lines[start + 1:start + 3]] == ["worse", "cannot"]

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import UserError
 from harness.gate.blocks import lacks, network_pairs
 from harness.gate.measured import default_base
-from harness.gate.revisions import HERE, checked_out, unmet
+from harness.gate.revisions import HERE, alike, checked_out, unmet
 from harness.profiling.subjects import Settings, Subject
 
 
@@ -117,3 +117,16 @@ def test_untracked_files_beside_the_packages_are_no_change(repository):
     assert default_base(repository) == "HEAD~1"
     (repository / "tcformer" / "more.py").write_text("")
     assert default_base(repository) == "HEAD"
+
+
+def test_equal_code_is_said_to_be_equal(repository, tmp_path):
+    with checked_out("HEAD", tmp_path / "a", repository) as base:
+        with checked_out("HEAD", tmp_path / "b", repository) as candidate:
+            assert "same code" in alike(base, candidate)[0]
+        (repository / "harness").mkdir()
+        (repository / "harness" / "run.py").write_text("1")
+        with checked_out(HERE, tmp_path / "c", repository) as candidate:
+            assert "same networks" in alike(base, candidate)[0]
+        (repository / "tcformer" / "more.py").write_text("1")
+        with checked_out(HERE, tmp_path / "d", repository) as candidate:
+            assert alike(base, candidate) == []

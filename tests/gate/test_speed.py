@@ -9,8 +9,9 @@ import pytest
 from harness.errors import UserError
 from harness.gate import calibration
 from harness.gate.findings import BETTER, CANNOT_TELL, NOT_COMPARABLE, SAME, WORSE
-from harness.gate.pairs import Block, apart
+from harness.gate.pairs import Block
 from harness.gate.speed import Machine, Timing, measure
+from tests.gate.noise import apart
 
 FACTS = {"processor": "simulated"}
 
@@ -186,7 +187,7 @@ def test_what_is_done_next_is_said_once_with_the_time_that_is_left(tmp_path):
     measure(timing, apart(side(), side()), apart(side(), side()), Machine(FACTS, "here", tmp_path / "c.json"), 12,
             tell=said.append)
     assert len(said) == len(set(said)) == 24
-    assert said[0] == "calibrating 1 row(s) on equal code: pair 1 of 12"
+    assert said[0] == "calibrating 1 line(s) on equal code: pair 1 of 12"
     assert said[-1].startswith("pair 12 of 12, about ")
 
 

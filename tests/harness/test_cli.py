@@ -25,10 +25,10 @@ def test_help_and_version():
 
 
 @pytest.mark.parametrize(("kind", "names"), [
-    ("tables", ["table_s1", "table_s2", "table_s3"]),
+    ("tables", ["imagenet", "table_s1", "table_s2", "table_s3"]),
     ("profiles", ["architecture", "demo", "paper", "smoke"]),
     ("models", ["tcformer_large", "hrnet_w48", "sbl_resnet152", "openmmlab:<config>"]),
-    ("datasets", ["coco-wholebody", "lsp", "synthetic"]),
+    ("datasets", ["coco-wholebody", "imagenet-1k", "image-folder", "lsp", "synthetic", "synthetic-classes"]),
 ])
 def test_list(kind, names):
     lines = harness("list", kind).stdout.splitlines()
@@ -41,8 +41,8 @@ def test_list_as_json_and_an_unknown_kind():
     assert_user_error(harness("list", "tabels"), "tables")
 
 
-@pytest.mark.parametrize("name", ["table_s1", "table_s2", "table_s3", "demo", "tcformer_large", "coco-wholebody",
-                                  "lsp"])
+@pytest.mark.parametrize("name", ["imagenet", "table_s1", "table_s2", "table_s3", "demo", "tcformer_large",
+                                  "coco-wholebody", "imagenet-1k", "lsp"])
 def test_describe(name):
     done = harness("describe", name)
     assert done.returncode == 0, done.stderr
@@ -50,12 +50,13 @@ def test_describe(name):
     assert "&id" not in done.stdout, "what a file shares by anchors is written out"
 
 
-def test_describe_synthetic_draws_a_sheet(tmp_path):
-    done = harness("describe", "synthetic", "--out", tmp_path)
+@pytest.mark.parametrize("name", ["synthetic", "synthetic-classes"])
+def test_describe_made_data_draws_a_sheet(tmp_path, name):
+    done = harness("describe", name, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     import cv2
 
-    sheet = cv2.imread(str(tmp_path / "synthetic-examples.png"))
+    sheet = cv2.imread(str(tmp_path / f"{name}-examples.png"))
     assert sheet.shape[0] > 400
     assert sheet.std() > 20
 
@@ -82,7 +83,8 @@ def test_doctor_with_an_unwritable_results_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tcformer_small", "tcformer_small_topk", "tcformer_small_grid", "sbl_small",
-                                  "hrnet_small", "synthetic", "table_s1", "table_s2", "table_s3"])
+                                  "hrnet_small", "synthetic", "synthetic-classes", "imagenet", "table_s1", "table_s2",
+                                  "table_s3"])
 def test_what_ships_here_passes_the_conformance_check(name, tmp_path):
     done = harness("check", name, "--results", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,3 +96,29 @@ def test_check_an_unknown_name_and_a_data_set_without_its_folder(tmp_path):
     done = harness("check", "lsp", "--results", tmp_path)
     assert done.returncode == 1
     assert "--data-root" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "status", "words"), [
+    (["profile", "tcformer_small", "--threads", "0"], 1, ["--threads 0", "1"]),
+    (["profile", "tcformer_small", "--rounds=x"], 1, ["--rounds x"]),
+    (["gate", "--pairs", "-1"], 3, ["--pairs -1"]),
+    (["profile", "tcformer_small", "--ruonds", "3"], 1, ["--ruonds", "--rounds"]),
+    (["run"], 1, ["table"]), (["nosuch"], 1, ["nosuch"]),
+])
+def test_a_command_line_that_does_not_fit_is_one_line_with_the_value(arguments, status, words):
+    done = harness(*arguments)
+    assert done.returncode == status
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert_user_error(done, *words, "--help")
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["tcformer_small", "--depth", "3"], "--depth is for --operations"),
+    (["tcformer_small", "--records", "x"], "--records is for a --suite"),
+    (["--suite", "speed", "--batch", "3"], "--batch is for named networks"),
+    (["tcformer_small", "--suite", "speed"], "--suite speed"),
+    (["tcformer_small", "--out", "/nowhere/x.json"], "no folder /nowhere"),
+    (["tcformer_small", "--operations", "--html", "/nowhere/x"], "no folder /nowhere"),
+])
+def test_options_without_effect_and_outputs_that_cannot_be_written_are_refused(options, words):
+    assert_user_error(harness("profile", *options), words)

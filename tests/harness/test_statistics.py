@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.statistics import NO_NOISE, Spread, reach, repetitions_needed, spread
+from harness.statistics import NO_NOISE, Spread, proportion_interval, reach, repetitions_needed, spread
 
 values = st.lists(st.floats(0, 1), min_size=2, max_size=8)
 
@@ -65,3 +65,21 @@ def test_no_number_of_repetitions_beats_the_spread_of_the_one_printed():
     assert repetitions_needed(0.0, 0.001, 0.005, rounding=0.0005) == 4
     assert repetitions_needed(0.0, 0.001, 0.005, rounding=0.0005, other=0.003) == 5
     assert repetitions_needed(0.0, 0.001, 0.005, rounding=0.0005, other=0.005) is None
+
+
+@pytest.mark.parametrize("trials", [24, 300])
+def test_wilsons_interval_covers_the_true_share_about_as_often_as_it_says(trials):
+    """Exactly, by summing over all outcomes: near the level on average, and never far below it."""
+    intervals = np.array([proportion_interval(successes, trials) for successes in range(trials + 1)])
+    coverage = []
+    for share in np.linspace(0.02, 0.98, 97):
+        inside = (intervals[:, 0] <= share) & (share <= intervals[:, 1])
+        coverage.append(stats.binom.pmf(np.arange(trials + 1), trials, share)[inside].sum())
+    assert np.mean(coverage) == pytest.approx(0.95, abs=0.01)
+    assert min(coverage) > 0.85
+
+
+def test_a_share_of_all_or_nothing_has_an_interval_too():
+    assert proportion_interval(0, 10)[0] == 0
+    assert proportion_interval(10, 10)[1] == 1
+    assert 0 < proportion_interval(0, 10)[1] < 0.4

@@ -26,7 +26,7 @@ from harness.hardware import machine
 from harness.record import now, provenance
 
 ROOT = Path(__file__).parents[2]
-ROW = ("--rows", "tcformer_small", "--input", "128x96", "--batch", "8", "--only", "speed")
+ROW = ("--models", "tcformer_small", "--input", "128x96", "--batch", "8", "--only", "speed")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from harness.profiling.operations import count_operations
 from harness.profiling.operations.conventions import CONVENTIONS, FVCORE, MACS, convention
 from harness.profiling.operations.counting import CALLS, count
 from harness.profiling.operations_published import Figure, load_networks
+from harness.profiling.operations_words import cross_check_lines
 
 SMALL = ("tcformer_small", "hrnet_small", "sbl_small")
 
@@ -44,6 +45,24 @@ def test_the_total_is_the_sum_over_operators_and_over_modules(counted, name, whi
 
 def test_all_operators_of_the_networks_are_counted(counted):
     assert all(found.uncounted == {} and found.counted_share == 1 for _, found in counted.values())
+
+
+def test_work_whose_result_is_thrown_away_is_counted():
+    """It takes its time like any other, and a needless layer must not pass a gate on operations."""
+    class Needless(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.needless = nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(3, 4, 1, bias=False)
+
+        def forward(self, image):
+            (self.needless(image).flatten(2).mT @ image.flatten(2).mean(1, keepdim=True).expand(1, 4, 64)).sum()
+            return self.used(image)
+
+    model = Needless()
+    found = count(model, 8, 8)
+    assert found.total(MACS, "needless") == found.total(MACS, "used") == 3 * 4 * 64
+    assert found.operators(MACS)["matmul"] == 64 * 4 * 64
+    assert cross_check(model, 8, 8, found)["difference"] == 0
 
 
 def test_an_operator_without_a_rule_is_listed():
@@ -112,8 +131,10 @@ def test_what_remains_unexplained_is_said():
     model = nn.Conv2d(3, 4, 1)
     found = count(model, 8, 8)
     larger = copy.deepcopy(found)
-    larger.modules[""]["_convolution"]["products"] += 5
-    assert cross_check(model, 8, 8, larger)["unexplained"] == 5
+    larger.modules[""]["_convolution"]["products"] += 50
+    second = cross_check(model, 8, 8, larger)
+    assert (second["unexplained"], second["explained"]) == (50, False)
+    assert "NOT EXPLAINED" in "\n".join(cross_check_lines(second))
 
 
 @pytest.mark.slow

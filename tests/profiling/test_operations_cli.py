@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.profiling import operations_words as words
 from harness.profiling.latency import Runner
 from harness.profiling.module_times import Hooks, module_times
-from harness.profiling.operations_page import page, tree
+from harness.profiling.operations_page import bars, page, tree
 from harness.profiling.operations_report import measure
 from harness.profiling.subjects import Settings, Subject
 from tests.helpers import harness
@@ -84,6 +84,19 @@ def test_the_page_stands_alone(record):
     assert not any("src" in attributes or "href" in attributes for _, attributes in tags.seen)
     assert "prefers-color-scheme: dark" in text
     assert not re.search(r"https?://", text)
+
+
+def test_screen_and_page_name_the_same_operators(record):
+    for network in record["networks"]:
+        assert [bar["name"] for bar in bars(network)] == [cells[0] for cells in words.operators(network).rows]
+
+
+def test_a_count_that_is_not_explained_is_flagged_on_the_page(record):
+    network = record["networks"][0]
+    doubtful = {**network, "cross_check": {**network["cross_check"], "unexplained": network["totals"]["macs"] // 10,
+                                           "explained": False}}
+    assert "differ by more than can be explained" in page({**record, "networks": [doubtful]})
+    assert "differ by more than can be explained" not in page(record)
 
 
 def test_names_are_escaped(record):
@@ -165,7 +178,9 @@ def test_the_command_writes_record_and_page_and_prints_tables(tmp_path):
     done = harness("profile", "sbl_small", "--operations", "--input", "64x64", "--rounds", "1", "--device", "cpu",
                    "--depth", "1", "--out", out, "--html", html)
     assert done.returncode == 0, done.stderr
-    assert all(word in done.stdout for word in ("hrnet", "_convolution", "backbone", "Cross-check", "Measured on"))
+    assert all(word in done.stdout for word in ("hrnet", "_convolution", "backbone", "Cross-check", "Measured on",
+                                                "others took"))
+    assert "Warning" not in done.stderr
     assert "layer1" not in done.stdout
     assert json.loads(out.read_text())["networks"][0]["model"] == "sbl_small"
     assert html.read_text().startswith("<!doctype html>")

@@ -8,7 +8,7 @@ mistake() {
   exit 3
 }
 
-for name in BASE CANDIDATE ROWS PAIRS STRICT CALIBRATION DIRECTORY; do
+for name in BASE CANDIDATE MODELS PAIRS STRICT CALIBRATION DIRECTORY; do
   variable=GATE_$name
   case ${!variable:=} in
     # A second line could set outputs of its own in $GITHUB_OUTPUT.
@@ -31,7 +31,7 @@ fi
 
 # Values follow their option's name after "=", and names of commits follow "--": none can pass for another option.
 options=(--github "--out=$directory/gate.json" "--summary=$directory/gate.md" "--junit=$directory/gate.xml")
-[[ -z $GATE_ROWS ]] || options+=("--rows=$GATE_ROWS")
+[[ -z $GATE_MODELS ]] || options+=("--models=$GATE_MODELS")
 [[ -z $GATE_PAIRS ]] || options+=("--pairs=$GATE_PAIRS")
 [[ -z $GATE_CALIBRATION ]] || options+=("--calibration=$GATE_CALIBRATION")
 [[ $GATE_STRICT != true ]] || options+=(--strict)

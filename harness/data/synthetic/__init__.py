@@ -7,14 +7,8 @@ ranges of it (SPLIT_START).
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import multiprocessing
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,11 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from harness.data.made import holds, make_once
 from harness.data.synthetic.boxes import detect
 from harness.data.synthetic.labels import annotate
 from harness.data.synthetic.scene import random_scene
 from harness.errors import UserError, unknown
-from harness.files import write_json
 from harness.layout import load_layout
 
 GENERATOR_VERSION = 3
@@ -151,18 +145,7 @@ def _dump(path: Path, data: Any) -> None:
 
 def is_complete(root: Path, made: dict[str, Any]) -> bool:
     """Whether `root` holds the whole data set of this recipe."""
-    try:
-        return json.loads((root / MARKER).read_text(encoding="utf-8")) == made
-    except (OSError, ValueError):
-        return False
-
-
-@contextlib.contextmanager
-def _only_writer(root: Path) -> Iterator[None]:
-    """Hold the lock on `root`; the kernel gives it back when a process is killed."""
-    with (root.parent / f".{root.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return holds(root, made, MARKER)
 
 
 def write_synthetic(root: Path, splits: dict[str, int], seed: int, width: int = 320, height: int = 240,
@@ -176,40 +159,17 @@ def write_synthetic(root: Path, splits: dict[str, int], seed: int, width: int = 
     Raises UserError if `root` holds anything else, or cannot be written, and as `recipe` does.
     """
     made = recipe(splits, seed, width, height)
-    root = Path(root).absolute()
-    if is_complete(root, made):
-        return
-    try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with _only_writer(root):
-            if is_complete(root, made):
-                return
-            if root.exists() and (not root.is_dir() or any(root.iterdir())):
-                raise UserError(f"{root} exists and is not the synthetic data asked for ({json.dumps(made)}); "
-                                "name another folder or remove it")
-            for leftover in root.parent.glob(f".{root.name}.*.part"):
-                shutil.rmtree(leftover)
-            _write_beside(root, made, workers)
-    except OSError as error:
-        raise UserError(f"cannot write synthetic data to {root}: {error.strerror or error}") from error
+    make_once(Path(root), made, MARKER, lambda folder: _write_splits(folder, made, workers))
 
 
-def _write_beside(root: Path, made: dict[str, Any], workers: int) -> None:
-    """Write into a temporary folder and rename it to `root`."""
-    temporary = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}.", suffix=".part"))
-    try:
-        (temporary / "annotations").mkdir()
-        if workers > 1:
-            # Fresh processes: a fork of a process that has used threads (torch, OpenCV) may hang.
-            spawn = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker) as pool:
-                for name in made["splits"]:
-                    _write_split(temporary, name, made, pool)
-        else:
+def _write_splits(root: Path, made: dict[str, Any], workers: int) -> None:
+    (root / "annotations").mkdir()
+    if workers > 1:
+        # Fresh processes: a fork of a process that has used threads (torch, OpenCV) may hang.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker) as pool:
             for name in made["splits"]:
-                _write_split(temporary, name, made, None)
-        write_json(temporary / MARKER, made)
-        temporary.chmod(0o755)
-        os.replace(temporary, root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+                _write_split(root, name, made, pool)
+    else:
+        for name in made["splits"]:
+            _write_split(root, name, made, None)

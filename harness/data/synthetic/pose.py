@@ -118,7 +118,7 @@ def _choose(rng: np.random.Generator, names: tuple[str, ...], shares: np.ndarray
     return names[min(int(np.searchsorted(np.cumsum(shares), rng.random())), len(names) - 1)]
 
 
-def _random_arm(rng: np.random.Generator, shares: tuple[float, ...]) -> Arm:
+def random_arm(rng: np.random.Generator, shares: tuple[float, ...]) -> Arm:
     """An arm held in one of the ways, with one of the gestures of the hand."""
     way = _choose(rng, tuple(ARM_WAYS), np.asarray(shares))
     aside, forward, twist, elbow, palm = (_around(rng, *pair) for pair in ARM_WAYS[way])
@@ -179,7 +179,7 @@ def random_pose(rng: np.random.Generator) -> Pose:
         yaw=yaw, lean=lean, tilt=tilt, camera=rng.uniform(-3, 16),
         spine=(_around(rng, 0, 16), bend, _around(rng, 0, 11)),
         head=(float(np.clip(look, -55, 55)), _around(rng, -0.7 * (lean + bend) + 3, 9), _around(rng, 0, 9)),
-        arms=(_random_arm(rng, shares), _random_arm(rng, shares)),
+        arms=(random_arm(rng, shares), random_arm(rng, shares)),
         legs=_random_legs(rng, attitude),
         mouth_open=rng.uniform(0.2, 1.0) if rng.random() < 0.4 else rng.uniform(0, 0.15),
         smile=rng.uniform(0.4, 1.0) if smiling else rng.uniform(-0.6, 0.3),

@@ -50,7 +50,7 @@ def _dim(colour: Colour, grey: float) -> Colour:
             colour[2] + (mean - colour[2]) * grey)
 
 
-def _backdrop(rng: np.random.Generator, width: int, height: int) -> tuple[np.ndarray, Colour]:
+def backdrop(rng: np.random.Generator, width: int, height: int) -> tuple[np.ndarray, Colour]:
     """A wall or sky over a floor, both uneven, (H, W, 4) uint8, and the mean colour."""
     wall = _dim(cloth(rng, 0.25, 0.95), rng.uniform(0.35, 0.95))
     floor = _dim(cloth(rng, 0.25, 0.85), rng.uniform(0.35, 0.95))
@@ -67,9 +67,9 @@ def _backdrop(rng: np.random.Generator, width: int, height: int) -> tuple[np.nda
     return canvas, (float(grid[..., 0].mean()), float(grid[..., 1].mean()), float(grid[..., 2].mean()))
 
 
-def _thing(rng: np.random.Generator, layer: Layer, at: np.ndarray, size: float) -> None:
-    """A piece of clutter about `size` pixels large: a crate, a pole, a ball, a plant or a striped board."""
-    kind = rng.integers(5)
+def thing(rng: np.random.Generator, layer: Layer, at: np.ndarray, size: float, kind: int | None = None) -> None:
+    """A piece of clutter about `size` pixels large: a crate, a pole, a ball, a plant or a striped board (0 to 4)."""
+    kind = int(rng.integers(5)) if kind is None else kind
     colour = _dim(cloth(rng, 0.15, 0.95), rng.uniform(0.0, 0.8))
     wide, high = size * rng.uniform(0.3, 0.7), size * rng.uniform(0.3, 0.7)
     if kind in (0, 4):
@@ -92,13 +92,13 @@ def _thing(rng: np.random.Generator, layer: Layer, at: np.ndarray, size: float) 
             layer.tube(at, leaf, size * 0.03, size * rng.uniform(0.06, 0.13), colour)
 
 
-def _clutter(rng: np.random.Generator, canvas: np.ndarray, width: int, height: int) -> None:
-    """Things behind the people; they carry the code of the background."""
+def clutter(rng: np.random.Generator, canvas: np.ndarray, width: int, height: int, largest: float = 0.4) -> None:
+    """Things behind the people, at most `largest` of the height; they carry the code of the background."""
     layer = Layer((-0.5, -0.8))
     layer.element(0.0, 0)
     for _ in range(rng.integers(3, 9)):
         at = np.array([rng.uniform(0, width), rng.uniform(0.1, 1.0) * height])
-        _thing(rng, layer, at, rng.uniform(0.08, 0.4) * height)
+        thing(rng, layer, at, rng.uniform(0.08, largest) * height)
     layer.paint(canvas)
 
 
@@ -133,7 +133,7 @@ def _place(rng: np.random.Generator, figure: Figure, slot: int, count: int, widt
     return scale, float(x), float(y)
 
 
-def _camera(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def camera(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Exposure, colour cast, blur and noise of a picture (H, W, 3) uint8."""
     kind = rng.random()
     if kind < 0.16:
@@ -157,11 +157,11 @@ def _camera(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(image, 1.0, noise, strength, -127.5 * strength)
 
 
-def random_scene(rng: np.random.Generator, width: int, height: int) -> Scene:
-    """Draw a scene and paint it, `width` by `height` pixels."""
-    canvas, mean = _backdrop(rng, width * SUPERSAMPLE, height * SUPERSAMPLE)
-    _clutter(rng, canvas, width, height)
-    count = 1 + int(np.searchsorted(np.cumsum(PEOPLE_SHARES)[:-1], rng.random()))
+def random_scene(rng: np.random.Generator, width: int, height: int, count: int | None = None) -> Scene:
+    """Draw a scene and paint it, `width` by `height` pixels; `count` is 1, 2 or 3 people, None for any of them."""
+    canvas, mean = backdrop(rng, width * SUPERSAMPLE, height * SUPERSAMPLE)
+    clutter(rng, canvas, width, height)
+    count = count or 1 + int(np.searchsorted(np.cumsum(PEOPLE_SHARES)[:-1], rng.random()))
     light = (float(rng.uniform(-0.7, 0.7)), float(rng.uniform(-1.0, -0.5)))
     placed = []
     for slot in range(count):
@@ -180,7 +180,7 @@ def random_scene(rng: np.random.Generator, width: int, height: int) -> Scene:
             _before(rng, canvas, points, scale, light)
     codes = canvas[::SUPERSAMPLE, ::SUPERSAMPLE, 3].copy()
     image = cv2.cvtColor(cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGRA2BGR)
-    return Scene(_camera(rng, image), codes, people)
+    return Scene(camera(rng, image), codes, people)
 
 
 def _before(rng: np.random.Generator, canvas: np.ndarray, points: np.ndarray, scale: float,
@@ -189,5 +189,5 @@ def _before(rng: np.random.Generator, canvas: np.ndarray, points: np.ndarray, sc
     layer = Layer(light)
     layer.element(0.0, THING)
     target = points[rng.choice([7, 8, 11, 12, 13, 14, 15, 16, PELVIS]), :2]
-    _thing(rng, layer, target + rng.normal(0, 0.04, 2) * scale, rng.uniform(0.14, 0.34) * scale)
+    thing(rng, layer, target + rng.normal(0, 0.04, 2) * scale, rng.uniform(0.14, 0.34) * scale)
     layer.paint(canvas)

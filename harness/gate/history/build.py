@@ -14,7 +14,7 @@ from harness.gate.history.chains import chain_series
 from harness.gate.history.commits import Commit, Repository
 from harness.gate.history.files import files_in, measurements
 from harness.gate.history.levels import Series, make_series
-from harness.gate.history.measurements import Link, Measurement
+from harness.gate.history.measurements import Link, Measurement, Unplaced
 from harness.gate.history.timeline import in_order
 from harness.gate.reading import File
 
@@ -51,6 +51,9 @@ def history(row: str, metric: str, folders: Sequence[Path], store: Path, reposit
         raise _nothing(row, metric, files, [*map(str, folders), str(store)], skipped)
     links = [one for one in found if isinstance(one, Link)]
     values = [one for one in found if isinstance(one, Measurement)]
+    unplaced = [one for one in found if isinstance(one, Unplaced)]
+    if not links and not values:
+        raise UserError(f"all there is of {row} and {metric}: {_unplaced(unplaced)}")
     stated = [one.commit for one in values if one.commit] + [c for link in links for c in (link.base, link.candidate)]
     known = repository.known(stated)
     keep = _since(since, known, repository)
@@ -59,7 +62,14 @@ def history(row: str, metric: str, folders: Sequence[Path], store: Path, reposit
     if not values and not links:
         raise UserError(f"--since {since}: all measurements of {row} are older")
     series = [*_of_values(values, known, repository, metrics.is_relative(metric)), *_of_links(links, known, repository)]
-    return History(row, metric, tuple(series), tuple(_notes(stated, known, repository, values)), tuple(skipped))
+    notes = [*_notes(stated, known, repository, values), *([_unplaced(unplaced)] if unplaced else [])]
+    return History(row, metric, tuple(series), tuple(notes), tuple(skipped))
+
+
+def _unplaced(gates: Sequence[Unplaced]) -> str:
+    files = ", ".join(dict.fromkeys(Path(one.source).name for one in gates[:5])) + (", ..." if len(gates) > 5 else "")
+    return (f"{len(gates)} gate(s) of a working tree with changes: that code is in no commit, so they are not shown "
+            f"({files})")
 
 
 def all_series(files: Iterable[tuple[File, str]], metric: str, repository: Repository, skipped: list[str]
@@ -74,8 +84,8 @@ def all_series(files: Iterable[tuple[File, str]], metric: str, repository: Repos
 
 
 def _measured(files: Iterable[tuple[File, str]], metric: str, skipped: list[str] | None = None
-              ) -> list[Measurement | Link]:
-    found: list[Measurement | Link] = []
+              ) -> list[Measurement | Link | Unplaced]:
+    found: list[Measurement | Link | Unplaced] = []
     for file, place in files:
         try:
             found += list(measurements(file, metric, place))

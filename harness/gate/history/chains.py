@@ -92,7 +92,8 @@ def _series(title: str, differing: dict[str, str], chain: Mapping[str, tuple[flo
     changes.sort(key=lambda change: change.first.group)
     verdict = STEPS if changes else CANNOT_TELL if undecided else LEVEL
     needed = max((number for _, number in undecided if number), default=None)
-    return Series(title, differing, dict(some.conditions), tuple(points), _levels(points, changes), tuple(changes),
+    levels = (None,) * len(points) if verdict == CANNOT_TELL else _levels(points, changes)
+    return Series(title, differing, dict(some.conditions), tuple(points), levels, tuple(changes),
                   verdict, needed if verdict == CANNOT_TELL else None, "pairs", next(iter(chain)),
                   tuple(text for text, _ in undecided))
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.gate.contents import side_origin
 from harness.gate.findings import MEMORY as MEMORY_KIND
 from harness.gate.findings import OPERATIONS, SPEED, Comparison
-from harness.gate.history.measurements import Link, Measurement, machine_conditions, short_names
+from harness.gate.history.measurements import Link, Measurement, Unplaced, machine_conditions, short_names
 from harness.gate.history.metrics import MACS, MEMORY, PARAMETERS, TIME
 from harness.gate.history.timings import memory_tolerance
 from harness.gate.paired import BAND
@@ -23,7 +23,7 @@ COSTS = {MEMORY: (MEMORY_KIND, "peak memory"), PARAMETERS: (OPERATIONS, "paramet
 """Metric -> kind and metric of the finding."""
 
 
-def of_comparison(comparison: Comparison, metric: str, source: str) -> Iterator[Measurement | Link]:
+def of_comparison(comparison: Comparison, metric: str, source: str) -> Iterator[Measurement | Link | Unplaced]:
     """What a measured comparison says of a metric; nothing of another one.
 
     Raises KeyError or TypeError for one that lacks what its kind has.
@@ -62,18 +62,22 @@ def _where(side: dict[str, Any]) -> dict[str, str]:
     return machine_conditions(machine, machine.get("device"), machine.get("threads"), None)
 
 
-def _links(comparison: Comparison, source: str) -> Iterator[Link]:
-    """Of every row with pairs, where both sides are commits without changes of their own."""
+def _links(comparison: Comparison, source: str) -> Iterator[Link | Unplaced]:
+    """Of every row with pairs: a ratio where both sides are commits without changes of their own."""
     sides = [side_origin(side, comparison.created) for side in (comparison.base, comparison.candidate)]
     base, candidate = (None if side.dirty else side.commit for side in sides)
-    if base is None or candidate is None or base == candidate:
+    if base is not None and base == candidate:
         return
     bands = {finding.row: finding.margin for finding in comparison.findings if finding.kind == SPEED}
     for timing in comparison.details.values():
         pairs = tuple(_pair(one) for one in timing.get("pairs", ()))
         for row in dict.fromkeys(row for pair in pairs for row in pair.log_ratios()):
-            yield Link(row, short_names(row), _where(comparison.base), base, candidate, sides[1].created, source, pairs,
-                       row, bands.get(row) or BAND)
+            where, created = _where(comparison.base), sides[1].created
+            if base is None or candidate is None:
+                yield Unplaced(row, short_names(row), where, created, source)
+            else:
+                yield Link(row, short_names(row), where, base, candidate, created, source, pairs, row,
+                           bands.get(row) or BAND)
 
 
 def _pair(data: dict[str, Any]) -> Pair:

@@ -12,7 +12,7 @@ from harness.gate import baselines
 from harness.gate.contents import BENCHMARK, COMPARISON, PROFILE, RECORD, SUITE, json_files
 from harness.gate.findings import Comparison
 from harness.gate.history.comparisons import of_comparison
-from harness.gate.history.measurements import Link, Measurement
+from harness.gate.history.measurements import Link, Measurement, Unplaced
 from harness.gate.history.records import of_record
 from harness.gate.history.timings import of_benchmarks, of_profile
 from harness.gate.reading import File, parse_file
@@ -75,12 +75,13 @@ def _of_baselines(store: Path, skip: Skip) -> Iterator[Content]:
                            lambda version=version, path=path: version.read(path))  # type: ignore[misc]
 
 
-def measurements(file: File, metric: str, place: str) -> list[Measurement | Link]:
+def measurements(file: File, metric: str, place: str) -> list[Measurement | Link | Unplaced]:
     """What a file says of a metric. Raises UserError naming the file where it lacks what it must have."""
     try:
         found = list(_of_file(file, metric, place))
         for one in found:
-            _check(one)
+            if not isinstance(one, Unplaced):
+                _check(one)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, ArithmeticError) as error:
         raise UserError(f"{place} is damaged: {type(error).__name__}: {error}") from error
     return found
@@ -96,7 +97,7 @@ def _check(one: Measurement | Link) -> None:
             raise TypeError(f"commit {commit} is no text")
 
 
-def _of_file(file: File, metric: str, place: str) -> Iterator[Measurement | Link]:
+def _of_file(file: File, metric: str, place: str) -> Iterator[Measurement | Link | Unplaced]:
     if file.kind == RECORD:
         yield from of_record(file.data, metric, place)
     elif file.kind == PROFILE:

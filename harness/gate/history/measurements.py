@@ -63,6 +63,17 @@ class Link:
         return [found[self.row] for pair in self.pairs if self.row in (found := pair.log_ratios())]
 
 
+@dataclass(frozen=True)
+class Unplaced:
+    """A gate with a side whose code is in no commit: it is a ratio, but to nothing that a history could name."""
+
+    title: str
+    names: tuple[str, ...]
+    conditions: Mapping[str, str]
+    created: str
+    source: str
+
+
 def machine_conditions(machine: Mapping[str, Any], device: str | None, threads: Any, torch: Any) -> dict[str, str]:
     """What a machine's fingerprint is made of (see `harness.gate.calibration`), as conditions."""
     facts = {"machine": machine_title(dict(machine)), **{name: machine.get(name) for name in COUNTED},

@@ -19,7 +19,8 @@ UNITS = {TIME: "ms", MEMORY: "bytes"}
 
 def check_metric(name: str) -> str:
     """The name itself. Raises UserError with all names for one that no record can have."""
-    if name in COSTS or SCORE.fullmatch(name):
+    score = SCORE.fullmatch(name)
+    if name in COSTS or (score and score[1] in PARTS):
         return name
     near = difflib.get_close_matches(name, [*COSTS, *(f"parts.{part}.{of}" for part in PARTS for of in FIGURES)], n=3,
                                      cutoff=0.5)

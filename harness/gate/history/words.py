@@ -70,7 +70,8 @@ def _cannot_tell(series: Series) -> str:
         return "cannot tell whether the time changed"
     have = series.counted if series.of == "measurements" else len({p.group for p in series.points
                                                                    if not p.measured.dirty})
-    return f"cannot tell: {counted(have, series.of)}; {series.needed} are the least that show a step"
+    measured = counted(have, series.of) if have else "nothing but code with changes that are in no commit was measured"
+    return f"cannot tell: {measured}; {series.needed} are the least that show a step"
 
 
 def _step(change: Change, metric: str, series: Series) -> str:

@@ -41,7 +41,7 @@ def render(comparison: Comparison, all_rows: bool = False) -> Group:
 
 
 def _table(kind: str, findings: list[Finding], all_rows: bool) -> Table:
-    table = plain_table(kind, "row", "metric", "base", "candidate", "change")
+    table = plain_table(kind, "what", "metric", "base", "candidate", "change")
     table.columns[0].max_width = max(len(kind), VERDICT)
     for column in (3, 4, 5):  # texts wrap, numbers do not
         table.columns[column].no_wrap = True

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from harness.profiling.operations.conventions import Convention
 from harness.profiling.operations.rules import RULES, Rule
@@ -53,13 +54,17 @@ class Count:
 def count(model: nn.Module, width: int, height: int) -> Count:
     """Trace one forward pass of a (1, 3, height, width) image on the CPU in fp32. The model is left as it was.
 
+    Work whose result is thrown away counts like any other: it takes its time.
     Operators that are called outside of submodules are those of the module whose `forward` calls them.
     """
-    from fvcore.nn import FlopCountAnalysis
+    with warnings.catch_warnings():
+        # On import, fvcore 0.1.5 compiles losses by torch.jit.script, which torch 2.14 calls deprecated.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit.script")
+        from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     subject = copy.deepcopy(model).cpu().float().eval()
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _AllAlive():
         warnings.simplefilter("ignore")  # tracing warns of every shape it turns into a constant: intended here
         analysis = FlopCountAnalysis(subject, image(width, height)).clear_op_handles()
         analysis.set_op_handle(**{f"aten::{name}": _handle(name, rule) for name, rule in RULES.items()})
@@ -68,6 +73,22 @@ def count(model: nn.Module, width: int, height: int) -> Count:
         uncounted = analysis.unsupported_ops()
     return Count({path: _nested(sizes) for path, sizes in found.items()},
                  {name.removeprefix("aten::"): times for name, times in uncounted.items()})
+
+
+class _AllAlive(TorchFunctionMode):
+    """Makes every tensor of a traced forward pass an output of the graph.
+
+    The tracer drops operators whose results reach no output. They have run all the same, and what they cost is counted.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        state = torch._C._get_tracing_state()
+        if state is not None:
+            for one in result if isinstance(result, tuple | list) else (result,):
+                if isinstance(one, torch.Tensor):
+                    state.graph().registerOutput(torch._C._get_value_trace(one))  # type: ignore[attr-defined]
+        return result
 
 
 def image(width: int, height: int) -> torch.Tensor:
