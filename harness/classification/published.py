@@ -30,6 +30,11 @@ def published_accuracies(row: Mapping[str, Any], field: str = "published") -> tu
     return tuple(_row(known[name]) for name in row.get(field) or ())
 
 
+def all_rows() -> tuple[PublishedRow, ...]:
+    """Every published accuracy, as `published_accuracies` gives them."""
+    return tuple(_row(fact) for fact in _facts().values() if "top1" in fact.values)
+
+
 def _row(fact: Fact) -> PublishedRow:
     """Top-1 as printed; top-5 where a log gives it."""
     metrics = {"top1": fact.values["top1"]}

@@ -81,9 +81,9 @@ def records(page: Page) -> dict[str, Mapping[str, Any]]:
 def _with_precision(section: Section, report: Any, results: Path) -> Section:
     """The section with the curves that stored predictions give, behind its own charts."""
     folders = {record["key"]: folder for folder, record in all_records(results, section.table, section.profile)[0]}
-    found = [result for result in results_of(report) if result.measured and precision.has_predictions(result.record)]
-    charts = precision.chart([(result, folders[result.record["key"]]) for result in found],
-                             list(report.table.get("parts") or ()), section.id)
+    found = [(result, folders[result.record["key"]]) for result in results_of(report)
+             if result.measured and result.record is not None and precision.has_predictions(result.record)]
+    charts = precision.chart(found, list(report.table.get("parts") or ()), section.id)
     rows = tuple(str(result.row["id"]) for result in results_of(report))
     return replace(section, charts=tuple(replace(chart, rows=rows) for chart in (*section.charts, *charts)))
 

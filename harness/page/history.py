@@ -29,7 +29,7 @@ def chart(results: Path, store: Path, repository: Repository, keys: Mapping[str,
     """
     skipped: list[str] = []
     files = list(files_in([results], store, skipped.append))
-    views = []
+    views: list[View] = []
     for metric in METRICS:
         views += _views(metric, all_series(files, metric, repository, skipped), keys)
     if not views:
