@@ -19,22 +19,38 @@ CSV_COLUMNS = (
     "table", "profile", "row", "title", "source", "source_row", "part", "metric", "published", "measured", "low",
     "high", "compared", "difference", "difference_low", "difference_high", "margin", "status", "stale", "verdict",
     "reason", "seeds", "training_sd", "evaluation_sd", "best", "model", "height", "width", "dataset", "split", "boxes",
-    "key", "warning",
+    "key", "warning", "minus",
 )
 """Long form: numbers are fractions with full digits, empty where there is none. `low` and `high` are over images,
 `compared` is the mean over seeds and repeats, `difference` that minus published with its interval, `training_sd` and
-`evaluation_sd` are spreads of the row itself, `best` the values that tables print bold; `warning` is the banner."""
+`evaluation_sd` are spreads of the row itself, `best` the values that tables print bold; `warning` is the banner. Where
+`minus` names a row, the line is the difference of two: `published` of their printed numbers, `difference` of their
+means over seeds with its interval, `verdict` what `row` is to `minus`."""
 
 
 def csv_text(report: TableReport) -> str:
-    """One line for every row, source, part and metric; rows without a published number have one without a source."""
+    """One line for every row, source, part and metric; rows without a published number have one without a source.
+
+    Then one for every difference between rows and every part and metric.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
         for cell in row.comparisons:
             writer.writerow(_csv_row(report, row, cell))
+    writer.writerows(_csv_difference(report, found) for found in report.differences)
     return text.getvalue()
+
+
+def _csv_difference(report: TableReport, found: RowDifference) -> dict[str, Any]:
+    return {
+        "table": report.name, "profile": report.profile["name"], "row": found.first["id"],
+        "title": f"{found.first['title']} - {found.second['title']}", "part": found.part, "metric": found.metric,
+        "published": found.printed, "difference": found.value, "difference_low": found.low,
+        "difference_high": found.high, "verdict": found.answer, "reason": " ".join(found.reason.split()),
+        "seeds": " and ".join(map(str, found.seeds)), "warning": report.banner, "minus": found.second["id"],
+    }
 
 
 def _csv_row(report: TableReport, row: RowReport, cell: Comparison) -> dict[str, Any]:

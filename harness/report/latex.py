@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.report import words
+from harness.report.difference_lines import INTRODUCTION, difference_lines
 from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, system_lines
 from harness.report.model import TableReport
 
@@ -83,8 +84,17 @@ def _row(line: Line) -> str:
     return " & ".join([label, *cells]) + r" \\"
 
 
+def _differences(report: TableReport) -> list[str]:
+    """Rows against each other: how to read it, then the headline column of each pair, the others counted."""
+    lines = difference_lines(report)
+    said = [rf"  \item \textbf{{{escape(line.rows)}}}, {escape(line.column)}: {escape(line.measured)} measured, "
+            rf"{escape(line.printed)} printed; \textbf{{{escape(line.answer)}}} ({escape(line.reason)}). All columns: "
+            rf"{escape(line.tally)}." for line in lines]
+    return [rf"  \item {escape(INTRODUCTION)}", *said] if said else []
+
+
 def _notes(report: TableReport) -> Sequence[str]:
     titles = [rf"\textbf{{{escape(note.row)}}}: " if note.row else "" for note in report.notes]
     items = [rf"  \item {title}{escape(note.text)}" for title, note in zip(titles, report.notes, strict=True)]
-    items += [rf"  \item {escape(line)}" for line in report.damaged]
+    items = [*_differences(report), *items, *(rf"  \item {escape(line)}" for line in report.damaged)]
     return [r"\begin{itemize}\footnotesize", *items, r"\end{itemize}"] if items else []

@@ -1,16 +1,19 @@
 """Rows against each other: what seeds and images leave of a difference, and when nobody can tell."""
 
 import copy
+import csv
+import io
 
 import numpy as np
 import pytest
 
+from harness.page.systems import section
 from harness.plan import Options, make_plan
 from harness.protocol import make_protocol
 from harness.published import load_published
 from harness.record import RowFolder, write_failure
 from harness.registry import spec_data
-from harness.report import RowResult, build_report, json_data, markdown, published_rows
+from harness.report import RowResult, build_report, csv_text, json_data, latex, markdown, published_rows
 from harness.report.differences import row_difference
 from harness.report.show import failed_repeats
 from harness.statistics import Spread, difference_reach, repetitions_to_differ, spread
@@ -151,6 +154,31 @@ def test_every_form_shows_the_differences_of_the_rows_that_were_run(table, train
     data = next(d for d in json_data(report)["differences"] if (d["part"], d["metric"]) == WHOLE)
     assert (data["first"], data["second"], data["first_is"], data["seeds"]) == ("tcformer", "wo_ctm", "better", [3, 3])
     assert data["interval"][0] > 0
+
+
+def test_csv_and_latex_have_the_differences_too(table, trained, profiles):
+    rows = [trained("wo_ctm", (0.171, 0.170, 0.169)), trained("tcformer", (0.201, 0.200, 0.199))]
+    report = build_report(table, profiles["demo"], rows)
+    lines = [line for line in csv.DictReader(io.StringIO(csv_text(report))) if line["minus"]]
+    assert [(line["row"], line["minus"], line["part"], line["metric"]) for line in lines] == [
+        ("tcformer", "wo_ctm", *column) for column in report.columns]
+    whole = next(line for line in lines if (line["part"], line["metric"]) == WHOLE)
+    found = next(d for d in report.differences if (d.part, d.metric) == WHOLE)
+    assert float(whole["difference"]) == found.value
+    assert float(whole["difference_low"]) == found.low
+    assert (whole["verdict"], whole["seeds"], whole["measured"]) == ("better", "3 and 3", "")
+    text = latex(report)
+    assert r"\textbf{TCFormer $-$ TCFormer w/o CTM}, whole-body AP:" in text
+    assert r"\textbf{better} (seeds" in text
+
+
+def test_the_page_has_them_with_every_seed(table, trained, profiles):
+    rows = [trained("wo_ctm", (0.171, 0.170, 0.169)), trained("tcformer", (0.201, 0.200, 0.199))]
+    grid = section(build_report(table, profiles["demo"], rows)).grids[-1]
+    line = next(group[0] for group in grid.groups if group[0].cells[1].text == "whole-body AP")
+    assert (line.cells[3].text, line.cells[5].text) == ("+0.030", "better")
+    assert [ref.role for ref in line.cells[3].refs] == [f"seed {seed}" for seed in (0, 1, 2)] * 2
+    assert [ref.id for ref in line.cells[2].refs] == ["seed_s3_tcformer", "seed_s3_wo_ctm"]
 
 
 def test_more_pairs_make_wider_intervals(table, trained, profiles):
