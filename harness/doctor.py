@@ -14,8 +14,8 @@ from harness.hardware import cuda_device_count, machine
 from harness.registry import KINDS, model_spec, names, spec_data
 
 NEEDED = {"torch": "torch", "torchvision": "torchvision", "timm": "timm", "accelerate": "accelerate",
-          "opencv-python-headless": "cv2", "fvcore": "fvcore", "scipy": "scipy", "matplotlib": "matplotlib", "pillow": "PIL",
-          "safetensors": "safetensors", "psutil": "psutil"}
+          "opencv-python-headless": "cv2", "fvcore": "fvcore", "scipy": "scipy", "matplotlib": "matplotlib",
+          "pillow": "PIL", "safetensors": "safetensors", "psutil": "psutil"}
 """Distribution -> module, without which `harness run` does not work."""
 
 

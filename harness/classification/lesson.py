@@ -28,11 +28,11 @@ class ClassLesson:
     unit, score = "images", "top1"
     whole_steps = True  # as the authors' loader; a short batch might be odd, which Mixup refuses
 
-    def __init__(self, samples: TrainPictures, recipe: Recipe, seed: int) -> None:
-        """Raises UserError where there are fewer images than one step takes."""
-        if len(samples) < recipe.train.batch_size * recipe.train.processes and recipe.train.processes == 1:
+    def __init__(self, samples: TrainPictures, recipe: Recipe, seed: int, processes: int = 1) -> None:
+        """Raises UserError where there are fewer images than one step of so many processes takes."""
+        if len(samples) < recipe.train.batch_size * processes:
             raise UserError(f"{samples.listing.title} has {len(samples)} images, fewer than one step of "
-                            f"train.batch_size={recipe.train.batch_size}")
+                            f"train.batch_size={recipe.train.batch_size} in {processes} process(es)")
         self.samples, self.train, self.seed = samples, recipe.train, seed
         self.clip_norm = recipe.train.clip_norm
         augment = recipe.augment

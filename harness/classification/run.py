@@ -138,9 +138,10 @@ def _train(job: ClassificationJob, recipe: Recipe, model: nn.Module, folder: Tra
     meta = {"kind": job.kind, "model": job.model, "classifier": job.classifier, "classes": list(listing.classes),
             "protocol": job.protocol, "title": job.title, "status": job.status}
     identity = {"key": job.train_key, "code": code_hash(model_spec(job.model).package, job.kind)}
-    return fit(model, ClassLesson(samples, recipe, job.seed), Setting(job.seed, meta, False, identity), folder,
-               accelerator, progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
-               evaluate=top1, say=say)
+    lesson = ClassLesson(samples, recipe, job.seed, accelerator.num_processes)
+    return fit(model, lesson, Setting(job.seed, meta, False, identity), folder, accelerator,
+               progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"), evaluate=top1,
+               say=say)
 
 
 def answer_all(model: nn.Module, job: ClassificationJob, recipe: Recipe, listing: Listing, tell: Tell,

@@ -88,7 +88,8 @@ class Pictures(ImageDataset):
         image = self._attempt(row)
         if isinstance(image, str):
             self._broken[row] = True
-            if int(self._broken.sum()) > self.tolerated * len(self.listing):
+            broken = int(self._broken.sum())
+            if broken > self.tolerated * len(self.listing) or broken >= len(self.listing):
                 check_broken(self.broken(), len(self.listing), self.tolerated, self.listing.title)
             return None
         return image

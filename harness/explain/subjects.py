@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, unknown
 from harness.explain.settings import NOT_STATED
-from harness.kinds import SYSTEMS
+from harness.kinds import SYSTEMS, kind_of
 from harness.published import PublishedRow, load_published
 from harness.record import read_record
 
@@ -143,7 +143,8 @@ def of_record(path: Path, data_root: Path | None = None) -> Subject:
     if record["status"] == "failed":
         raise UserError(f"{path} is the record of a failure ({record['error']}); nothing to explain")
     if record.get("kind", SYSTEMS) != SYSTEMS:
-        raise UserError(f"{path} is of a network that was built and measured, not scored; nothing to explain")
+        raise UserError(f"{path} is of a table that is there to {kind_of(record).title}: no people were scored, so "
+                        "there is nothing to explain")
     evidence, notes = evidence_of_record(record, path.parent, data_root)
     metrics = {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
     return Subject(RECORD, str(path.parent), record_settings(record), metrics, evidence, tuple(notes))

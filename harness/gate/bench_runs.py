@@ -1,4 +1,4 @@
-"""Blocks of benchmarks: one fresh pytest process that times tests of pytest-benchmark with one side's code.
+"""What benchmarks of pytest-benchmark there are, and a folder for either side in which its code runs them.
 
 All sides run the candidate's tests: a base that has none, or older ones, is measured by the same code.
 """
@@ -6,35 +6,30 @@ All sides run the candidate's tests: a base that has none, or older ones, is mea
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from harness.allocator import kept
 from harness.errors import UserError
-from harness.gate.pairs import Block, Measure
+from harness.gate.bench_pairs import Lost, benchmark_pairs, collected
+from harness.gate.pairs import MeasurePair
 from harness.gate.revisions import ROOT, Tree
 
-WORKER = Path(__file__).resolve().with_name("bench_worker.py")
 SETTINGS = "pyproject.toml"
 """Holds those of pytest."""
 PATTERN = "bench_*.py"
 """Benchmarks of a folder."""
 
 
-def benchmark_blocks(trees: Sequence[Tree], files: Sequence[str], folder: Path, root: Path = ROOT
-                     ) -> tuple[list[Measure], tuple[str, ...]]:
-    """How to measure each tree, and the names of the benchmarks, as pytest-benchmark's JSON has them (`fullname`).
+def find_benchmarks(base: Tree, candidate: Tree, again: Tree, files: Sequence[str], folder: Path, root: Path = ROOT
+                    ) -> tuple[MeasurePair, MeasurePair, tuple[str, ...]]:
+    """Pairs of base and candidate, pairs of the base and `again`, and the benchmarks' names (pytest-benchmark's
+    `fullname`).
 
-    A file that cannot be imported with the candidate's code counts as one benchmark, which fails.
+    A file that cannot be imported with the candidate's code counts as one benchmark, which fails on its side.
 
     Args:
-        trees: base, candidate, and others; the candidate's benchmarks are run on all of them.
+        base, candidate, again: the candidate's benchmarks are run on all of them.
         files: files with benchmarks, or folders with `PATTERN`, below `root`; what is marked slow is left out.
         folder: for files of ours.
         root: what the trees are copies of.
@@ -46,19 +41,18 @@ def benchmark_blocks(trees: Sequence[Tree], files: Sequence[str], folder: Path, 
         if importlib.util.find_spec(package) is None:
             raise UserError(f"--benchmarks needs {package.replace('_', '-')}, which is not installed: pip "
                             "install pytest pytest-benchmark, or this project with its extra [test]")
-    candidate = trees[1]
     found = [file for name in files for file in find_files(candidate, name, root)]
     tests = {file.parts[0] for file in found}
     # Names of one length: the length of a path must not be what two sides differ by.
-    sides = [overlay(tree, candidate, tests, folder / f"benchmarks-{i}") for i, tree in enumerate(trees)]
+    sides = [overlay(tree, candidate, tests, folder / f"benchmarks-{i}")
+             for i, tree in enumerate((base, candidate, again))]
     try:
-        answer = _ask(sides[1], found, None)
-    except _Lost as error:
+        names, failed = collected(sides[1], list(map(str, found)))
+    except Lost as error:
         raise UserError(f"the benchmarks of {candidate.title} cannot be listed: {error}") from error
-    names = (*answer["names"], *answer["failed"])
-    if not names:
+    if not (*names, *failed):
         raise UserError(f"no benchmark in {', '.join(files)} of {candidate.title}, those marked slow left out")
-    return [_measure(side) for side in sides], names
+    return benchmark_pairs(sides[0], sides[1]), benchmark_pairs(sides[0], sides[2]), (*names, *failed)
 
 
 def find_files(tree: Tree, name: str, root: Path) -> list[Path]:
@@ -88,66 +82,3 @@ def overlay(tree: Tree, candidate: Tree, tests: set[str], folder: Path) -> Path:
     if (candidate.folder / SETTINGS).is_file():
         shutil.copy(candidate.folder / SETTINGS, folder / SETTINGS)
     return folder
-
-
-def run_benchmarks(side: Path, names: Sequence[str]) -> Block:
-    """Time benchmarks with the code of a folder (see `overlay`) in a fresh process, on one thread.
-
-    One that fails is named with the reason, and the others are measured; so are those that are left when one takes
-    the process with it.
-    """
-    times: dict[str, float] = {}
-    failed: dict[str, str] = {}
-    left = list(names)
-    while left:
-        files = dict.fromkeys(name.partition("::")[0] for name in left)
-        try:
-            answer = _ask(side, list(files), left)
-        except _Lost as error:
-            guilty = [error.running] if error.running in left else left
-            failed |= dict.fromkeys(guilty, str(error))
-            left = [name for name in left if name not in guilty]
-            continue
-        for name in left:
-            if name in answer["seconds"] and name not in answer["failed"]:
-                times[name] = 1e3 * answer["seconds"][name]
-            else:
-                failed[name] = _reason(name, answer)
-        break
-    return Block(times, failed)
-
-
-def _measure(side: Path) -> Measure:
-    return lambda names: run_benchmarks(side, names)
-
-
-def _reason(name: str, answer: Mapping[str, Any]) -> str:
-    for known in (name, name.partition("::")[0]):
-        if known in answer["failed"]:
-            return str(answer["failed"][known])
-    return "it measured nothing" if name in answer["names"] else "there is no such benchmark with this side's code"
-
-
-class _Lost(Exception):
-    """A process ended without an answer."""
-
-    running = ""
-    """The benchmark that had begun, if any."""
-
-
-def _ask(side: Path, files: Sequence[Path | str], names: Sequence[str] | None) -> dict[str, Any]:
-    """What `bench_worker` answers. Raises _Lost."""
-    environment = {name: value for name, value in kept().items() if not name.startswith("PYTEST_")}
-    environment |= {"PYTHONPATH": str(side), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    with tempfile.TemporaryDirectory(prefix="harness-benchmarks-") as folder:
-        file, running = Path(folder) / "request.json", Path(folder) / "running"
-        file.write_text(json.dumps({"files": list(map(str, files)), "names": names, "running": str(running)}))
-        done = subprocess.run([sys.executable, "-P", str(WORKER), str(file)], cwd=side, env=environment,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        answer = json.loads(file.read_text(encoding="utf-8"))
-        if "seconds" in answer:
-            return dict(answer)
-        said = (done.stderr.strip() or done.stdout.strip() or "without a word").splitlines()[-1]
-        lost = _Lost(f"its process ended with status {done.returncode}: {said}")
-        lost.running = running.read_text(encoding="utf-8") if running.exists() else ""
-        raise lost

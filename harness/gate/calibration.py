@@ -22,7 +22,7 @@ from harness.record import now
 SCHEMA = 1
 DAYS = 30
 """A calibration is trusted for so long: neighbours on shared machines, kernels and thermal paste change."""
-METHOD = "slices, freed memory kept"
+METHOD = "slices of networks and benchmarks, freed memory kept"
 """How pairs are measured: a calibration of another way says nothing of this one."""
 COUNTED = ("processor", "cores", "system", "python", "gpu", "gpus")
 """What makes a machine another one, of `harness.hardware.machine`; the versions of torch and the threads, too. Not its

@@ -20,7 +20,7 @@ from harness.gate.evaluated import Weights, evaluate_tree
 from harness.gate.exact import memory_finding, operations_findings
 from harness.gate.faults import blame
 from harness.gate.findings import ACCURACY, KINDS, MEMORY, NOT_COMPARABLE, OPERATIONS, SPEED, WORSE, Comparison, Finding
-from harness.gate.pairs import MeasurePair, Pair, apart
+from harness.gate.pairs import MeasurePair, Pair
 from harness.gate.revisions import ROOT, Tree, alike, checked_out
 from harness.gate.sides import Side
 from harness.gate.speed import Machine, Timing
@@ -112,10 +112,10 @@ def measure(request: Request, state: State, tell: Tell = lambda text: None) -> N
                               for other in (candidate, again))
             _speed("networks", request, tuple(rows), changed, equal, state, tell)
         if SPEED in request.kinds and request.benchmarks:
-            from harness.gate.bench_runs import benchmark_blocks
+            from harness.gate.bench_runs import find_benchmarks
 
-            sides, names = benchmark_blocks((base, candidate, again), request.benchmarks, folder)
-            _speed("benchmarks", request, names, apart(sides[0], sides[1]), apart(sides[0], sides[2]), state, tell)
+            changed, equal, names = find_benchmarks(base, candidate, again, request.benchmarks, folder)
+            _speed("benchmarks", request, names, changed, equal, state, tell)
         state.complete = True
         state.keep()
 

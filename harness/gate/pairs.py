@@ -1,8 +1,8 @@
 """Two sides measured in turn: pairs of blocks in the order A B B A, each block a fresh process.
 
-Where the two processes of a pair can live side by side, they are timed slice by slice, in the order A B B A as well,
-and what counts is the median ratio of slices that follow each other: a machine that changes its pace from one second
-to the next changes it for both. Then equal code differed by 3.5 % (standard deviation of a pair) where one process
+The two processes of a pair live side by side. They are timed slice by slice, in the order A B B A as well, and what
+counts is the median ratio of slices that follow each other: a machine that changes its pace from one second to the next
+changes it for both. Then equal code differed by 3.5 % (standard deviation of a pair) where one process
 after the other gave 9 to 11 %; with processes that keep freed memory (harness/allocator.py), by 1.5 % (one thread of
 two cores of an AMD EPYC, a network of 50 ms).
 """
@@ -54,22 +54,8 @@ class Pair:
                    for side, block in (("base", self.base), ("candidate", self.candidate))}}
 
 
-Measure = Callable[[Sequence[str]], Block]
-"""Measures these rows of one side in a fresh process."""
 MeasurePair = Callable[[Sequence[str], bool], Pair]
 """Measures these rows on both sides; whether the base comes first."""
-
-
-def apart(base: Measure, candidate: Measure) -> MeasurePair:
-    """Pairs of blocks of which one ends before the other begins."""
-    def measure(rows: Sequence[str], base_first: bool) -> Pair:
-        if base_first:
-            one = base(rows)
-            return Pair(one, candidate(rows), base_first)
-        other = candidate(rows)
-        return Pair(base(rows), other, base_first)
-
-    return measure
 
 
 def in_turn(measure: MeasurePair, rows: Sequence[str], count: int, done: int = 0) -> Iterator[Pair]:

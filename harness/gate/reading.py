@@ -66,7 +66,7 @@ def parse_file(text: bytes, path: Path) -> File | None:
     _check_schema(path, kind, data)
     if kind in (RECORD, FAILURE):
         data = parse_record(text, path)
-        if data.get("kind", SYSTEMS) != SYSTEMS:  # networks that were built and measured: nothing that a gate compares
+        if data.get("kind", SYSTEMS) != SYSTEMS:  # no scored people: nothing that a gate compares
             return None
         kind = FAILURE if data["status"] == "failed" else RECORD
     elif kind == SUITE:

@@ -96,10 +96,7 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
         if row["warm_up"] and not row["warm_up"]["stable"]:
             yield f"{title(row)}: not stable after {row['warm_up']['blocks']} warm-up blocks"
         if row["difference"]:
-            far = row["difference"]
-            yield (f"{title(row)}: heat maps differ by {far['median']:.1e} in the median and by at most "
-                   f"{far['largest']:.1e} from those of row {far['to'] + 1}, which reach {far['value']:.1e} (initial "
-                   "weights: the clusters of an untrained TCFormer turn on the last bits)")
+            yield f"{title(row)}: {difference(row['difference'], row['model'])}"
         yield from (f"{title(row)}: {note}" for note in row["notes"])
     settings = record["settings"]
     if any(row["what"] == "training" for row in rows):
@@ -115,6 +112,15 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
     if record.get("cut_short"):
         yield f"cut short: {record['cut_short']}"
     yield machine_line(record)
+
+
+def difference(far: dict[str, Any], model: str) -> str:
+    """How far a row's heat maps are from those of another row of the same network."""
+    if not far["largest"]:
+        return f"heat maps equal those of row {far['to'] + 1}"
+    why = " (initial weights: the clusters of an untrained TCFormer turn on the last bits)"
+    return (f"heat maps differ by {far['median']:.1e} in the median and by at most {far['largest']:.1e} from those of "
+            f"row {far['to'] + 1}, which reach {far['value']:.1e}" + (why if model.startswith("tcformer") else ""))
 
 
 def layer_lines(record: dict[str, Any]) -> Iterator[str]:

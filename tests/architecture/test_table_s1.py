@@ -153,7 +153,8 @@ def test_nothing_to_explain_and_nothing_for_a_gate(results, small_record, tmp_pa
     from harness.gate.reading import read_file
 
     row = next(results.glob("table_s1/architecture/light-*"))
-    assert_user_error(harness("explain", row, "seed_s2_tcformer_large"), "built and measured, not scored")
+    assert_user_error(harness("explain", row, "seed_s2_tcformer_large"), "there to build and measure",
+                      "nothing to explain")
     write_json(tmp_path / "record.json", {"schema": 1, **small_record})
     assert read_file(tmp_path / "record.json") is None
 

@@ -84,6 +84,14 @@ def test_too_many_unreadable_images_are_an_error(folder, train_ref, recipe):
         samples[0]
 
 
+def test_images_that_all_cannot_be_read_are_an_error_whatever_is_tolerated(folder, train_ref):
+    for path in (folder / "train").rglob("*.JPEG"):
+        path.write_bytes(b"")
+    recipe = Recipe.model_validate({**QUICK, "train": {**QUICK["train"], "max_broken_images": 1.0}})
+    with pytest.raises(TooManyBroken, match="9 of 9 images"):
+        TrainPictures(read_listing(train_ref), recipe, seed=0)[0]
+
+
 def test_an_empty_class_folder_is_named(folder, train_ref):
     (folder / "train" / "dog").mkdir()
     with pytest.raises(UserError, match="train/dog has no images"):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.data import synthetic
+from harness.data import made, synthetic
 from harness.data.coco import read_coco_split
 from harness.data.synthetic import SPLIT_START, draw_image, is_complete, recipe, write_synthetic
 from harness.data.synthetic.body import (
@@ -143,7 +143,7 @@ def _write(root):
 
 
 def _write_and_die(root):
-    synthetic.write_json = lambda path, data: os.kill(os.getpid(), signal.SIGKILL)
+    made.write_json = lambda path, data: os.kill(os.getpid(), signal.SIGKILL)
     write_synthetic(root, {"val": 3}, seed=0)
 
 

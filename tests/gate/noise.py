@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.gate.pairs import Block, apart
+from harness.gate.pairs import Block, Pair
 
 ROWS = tuple(f"row {i}" for i in range(12))
 Stream = Iterator[np.ndarray]
@@ -97,6 +97,18 @@ MODELS: dict[str, Noise] = {
     "quiet": quiet(), "together": together(), "drift": drift(), "wander": wander(), "two levels": two_levels(),
     "coin": coin(), "heavy tails": heavy_tails(), "spikes": spikes(),
 }
+
+
+def apart(base, candidate):
+    """Pairs of blocks of which one ends before the other begins."""
+    def measure(rows, base_first):
+        if base_first:
+            one = base(rows)
+            return Pair(one, candidate(rows), base_first)
+        other = candidate(rows)
+        return Pair(base(rows), other, base_first)
+
+    return measure
 
 
 def sides(stream: Stream, slower: dict[str, float]):

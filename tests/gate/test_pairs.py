@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from harness.gate.pairs import Block, Pair, apart, failures, in_turn, log_ratios
+from harness.gate.pairs import Block, Pair, failures, in_turn, log_ratios
+from tests.gate.noise import apart
 
 
 def recorder(log, side, times, failing=()):

@@ -9,8 +9,9 @@ import pytest
 from harness.errors import UserError
 from harness.gate import calibration
 from harness.gate.findings import BETTER, CANNOT_TELL, NOT_COMPARABLE, SAME, WORSE
-from harness.gate.pairs import Block, apart
+from harness.gate.pairs import Block
 from harness.gate.speed import Machine, Timing, measure
+from tests.gate.noise import apart
 
 FACTS = {"processor": "simulated"}
 

@@ -195,7 +195,7 @@ def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
     assert len(set(keys)) == 3
 
 
-@pytest.mark.parametrize("table", ["table_s1", "table_s2"])
+@pytest.mark.parametrize("table", ["table_s1", "table_s2", "imagenet"])
 def test_planning_imports_nothing_heavy(table, tmp_path):
     """The promise of half a second rests on what is imported; the time itself is not for a test."""
     import subprocess
