@@ -47,7 +47,8 @@ def _views(metric: str, found: tuple[Series, ...], keys: Mapping[str, str]) -> I
         of = [series for series in found if series.title == title]
         if max(len(series.points) for series in of) < 2:
             continue
-        places = sorted({(point.date, point.name) for series in of for point in series.points})
+        seen = dict.fromkeys((point.date, point.name) for series in of for point in series.points)
+        places = sorted(seen, key=lambda place: place[0])  # of one second: in git's order, which the series has
         curves = [curve for series in of for curve in _curves(series, metric, places, keys)]
         said = dict.fromkeys(sentence for series in of for sentence in words.sentences(series, metric))
         ratio = next((series.relative_to for series in of if series.relative_to), None)

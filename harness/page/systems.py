@@ -151,7 +151,11 @@ def measured_cell(row: RowReport, part: str, metric: str, strong: bool = False) 
     interval = result.interval(part, metric)
     hint = [_interval_words(result, interval)] if interval else []
     hint += ["bold: not worse than the best of the column beyond the paired interval"] if strong else []
-    hint += [f"{cell.source.source.short}: {_compared(cell)}" for cell in compared if cell.source and cell.verdict]
+    said: dict[str, list[str]] = {}
+    for cell in compared:
+        if cell.source and cell.verdict:
+            said.setdefault(_compared(cell), []).append(cell.source.source.short)
+    hint += [f"{', '.join(names)}: {text}" for text, names in said.items()]
     hint += list(_spreads(compared[0])) if compared else []
     first = compared[0].verdict if compared else None
     refs = (Ref(RECORD, str(result.get("key")), ("metrics", "parts", part, metric), "measured"),
