@@ -45,6 +45,7 @@ def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
     results = Path(options.results)
     for figure in figures():
         said[figure.name + ".png"] = _figure(figure, done, results, options.device)
+    said["report.html"] = _page(results)
     typer.echo("")
     for name, text in said.items():
         typer.echo(f"{name:<14} {text}")
@@ -84,6 +85,16 @@ def _table(name: str, plan: Plan, fresh: bool, stale: bool) -> str:
         return f"failed: {', '.join(bad)}"
     ran = sum(result == "ran" for result in outcome.values())
     return f"made: {ran} of {len(outcome)} run now" if ran else "made before"
+
+
+def _page(results: Path) -> str:
+    """Write the page of all that the results folder has; what came of it, in words."""
+    from harness.page.write import write_page
+
+    try:
+        return f"made: {write_page(results)}"
+    except UserError as error:
+        return f"failed: {error}"
 
 
 def _figure(figure: Figure, done: Mapping[str, Plan], results: Path, device: str) -> str:

@@ -10,7 +10,7 @@ EXAMPLE = "harness run table_s2 --profile smoke --rows hrnet_w48,tcformer_large"
 
 def command(
     context: typer.Context,
-    table: str = typer.Argument(help="a table's name (`harness list tables`), or all: every table, then figures"),
+    table: str = typer.Argument(help="a table's name (`harness list tables`), or all: tables, figures and page"),
     profile: str | None = typer.Option(None, help="what to run and at which size (most tables: demo); "
                                                   "`harness list profiles`"),
     data: str | None = typer.Option(None, help="data set to train and evaluate on, instead of the profile's"),

@@ -79,10 +79,11 @@ def test_a_table_and_its_figure_are_made_once(tmp_path, monkeypatch, capsys):
     for _ in range(2):
         with pytest.raises(typer.Exit):  # no_such_table
             command.run(options, dry_run=False, fresh=False, stale=False)
-        said.append(dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[-4:]))
+        said.append(dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[-5:]))
     first, second = said
     assert first["table_s3"] == "made: 3 of 3 run now"
     assert first["figure_s1.png"].startswith("made: ")
     assert first["figure_s9.png"].startswith("left out")
     assert first["no_such_table"].startswith("not made: unknown table")
+    assert first["report.html"] == f"made: {tmp_path / 'report.html'}"
     assert second["table_s3"] == second["figure_s1.png"] == "made before"

@@ -71,11 +71,12 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
         if words[0] == "gate":
             words.insert(1, "HEAD~1")
         if "HEAD~1" in words:  # one pair of one network: it cannot tell, and says so
-            words += ["--rows", "tcformer_small", "--input", "64x64", "--only", "speed", "--pairs", "1",
+            words += ["--models", "tcformer_small", "--input", "64x64", "--only", "speed", "--pairs", "1",
                       "--no-calibration", "--results", str(tmp_path)]
         if words[0] == "baseline":
             words += ["--store", str(tmp_path / "baselines")]
     if words[0] == "figure":
+        values["wo_ctm,tcformer,ctm_topk"] = "tcformer_large,tcformer_small"  # a row of the table that was run
         words += ["--results", str(own_results), "--out", str(tmp_path / "figure.png"), "--device", "cpu"]
     if words[0] == "history":
         words += ["--results", str(own_results)]
