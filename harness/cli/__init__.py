@@ -76,6 +76,8 @@ def usage_error(error: Any, arguments: list[str]) -> str:
             value = following if one == flag else one.removeprefix(f"{flag}=") if one.startswith(f"{flag}=") else None
             if value is not None:
                 text = text.replace(f"Invalid value for '{flag}'", f"{flag} {value}")
+    if text.startswith("No such command") and getattr(error, "ctx", None):
+        text += f" (choices: {', '.join(error.ctx.command.list_commands(error.ctx))})"
     command = error.ctx.command_path if getattr(error, "ctx", None) else "harness"
     return f"{text} ({command} --help)"
 

@@ -73,6 +73,9 @@ def run(asked: Asked, check_stored: Callable[[], None]) -> None:
     for option, name in (("--out", asked.out), ("--junit", asked.junit), ("--summary", asked.summary)):
         if name is not None:
             check_writable(Path(name), option)
+    files = [Path(name).resolve() for name in (asked.out, asked.junit, asked.summary) if name is not None]
+    if len(set(files)) < len(files):
+        raise UserError("--out, --junit and --summary: two of them are one file, and one would be lost")
     base, candidate = _sides(asked)
     kinds = _kinds(asked.only)
     sides = [resolve(name, find_baseline=find_baseline) for name in (base, candidate)]
@@ -93,7 +96,10 @@ def run(asked: Asked, check_stored: Callable[[], None]) -> None:
 def _sides(asked: Asked) -> tuple[str, str]:
     if asked.gate:
         from harness.gate.measured import default_base
+        from harness.gate.revisions import check_here
 
+        if asked.base is None:
+            check_here()
         return asked.base or default_base(), asked.candidate or "."
     if asked.base is None or asked.candidate is None:
         raise UserError("name BASE and CANDIDATE: records, folders, files of pytest-benchmark, baselines or commits")
@@ -113,7 +119,11 @@ def _kinds(only: str | None) -> tuple[str, ...]:
 def _measured(asked: Asked, base: str, candidate: str, kinds: tuple[str, ...]) -> None:
     from harness.gate.calibration import default_path
     from harness.gate.measured import Request, State, measure, state_file
+    from harness.gate.revisions import check_here
+    from harness.run import check_writable as check_results
 
+    check_here()
+    check_results(Path(asked.results))
     if kinds == (ACCURACY,) and not asked.weights:
         raise UserError("--only accuracy: of commits it is that of given weights; name them by --weights ROW=FILE")
     settings, subjects = _subjects(asked)

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.checkout import PACKAGES as ALL_PACKAGES
-from harness.checkout import is_changed
+from harness.checkout import git_says, is_changed
 from harness.errors import UserError
 from harness.profiling.revision import ROOT, git, resolve
 from harness.profiling.worker import PACKAGES
@@ -48,6 +48,18 @@ class Tree:
         """As a comparison's side."""
         return {"name": self.name, "kind": "worktree" if self.name == HERE else "revision", "commit": self.commit,
                 "dirty": self.dirty}
+
+
+def check_here(root: Path = ROOT) -> None:
+    """Raise UserError where the user stands in another checkout than the one that is measured, or in none.
+
+    An installed program belongs to the checkout that it was installed from; its verdict must not pass for another's.
+    """
+    here = git_says(Path.cwd(), "rev-parse", "--show-toplevel")
+    if (root / ".git").exists() and (here is None or Path(here).resolve() != root.resolve()):
+        raise UserError(f"this program measures the checkout that it was installed from, {root}, and you are in "
+                        f"{here or Path.cwd()}: go there, or install the checkout that you mean (python -m pip install "
+                        "-e .), or call python -m harness in it")
 
 
 def alike(base: Tree, candidate: Tree) -> list[str]:

@@ -53,8 +53,6 @@ def make(request: Request) -> tuple[Settings, list[Subject]]:
     if request.layers and (device != "cpu" or request.what != "inference" or not any(
             subject.precision == "fp32" and subject.mode == "eager" for subject in subjects)):
         raise UserError("--parts is for inference on the CPU, with fp32 and eager among the rows")
-    if request.images is not None and not Path(request.images).is_dir():
-        raise UserError(f"--images {request.images}: no such folder")
     if request.against is not None:
         subjects = with_revision(subjects, resolve(request.against))
     return settings(request, device), subjects
@@ -86,7 +84,9 @@ def _limit(text: str, device: str) -> int:
 
 
 def settings(request: Request, device: str) -> Settings:
-    """How to measure."""
+    """How to measure. Raises UserError for more threads than cores and for images that are not there."""
+    if request.images is not None and not Path(request.images).is_dir():
+        raise UserError(f"--images {request.images}: no such folder")
     cores = usable_cores()
     if request.threads is not None and request.threads > cores:
         raise UserError(f"--threads {request.threads}: this process may run on {cores} core(s)")

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -192,6 +193,15 @@ def resident_peak() -> int:
         return 1024 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
+def place_of(error: Exception, folder: Path) -> str:
+    """The innermost line of the networks' packages that an error came through: " (tcformer/blocks.py, line 40)"."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if any(Path(frame.filename).is_relative_to(folder / package) for package in PACKAGES)]
+    if not frames:
+        return ""
+    return f" ({Path(frames[-1].filename).relative_to(folder)}, line {frames[-1].lineno})"
+
+
 def serve(device: str, threads: int, folder: Path, requests: IO[str], answers: IO[str]) -> None:
     """Answer until there are no more requests."""
     import torch
@@ -212,7 +222,7 @@ def serve(device: str, threads: int, folder: Path, requests: IO[str], answers: I
         except (UserError, ValueError) as error:  # such as a network that refuses the input
             answer = {"error": str(error)}
         except Exception as error:  # a mistake of the code there
-            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
+            answer = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}{place_of(error, folder)}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -49,6 +49,32 @@ def test_options_of_what_is_run_are_refused_for_files(tmp_path):
     assert "--pairs is for commits" in done.stderr
 
 
+def test_two_outputs_are_not_one_file(tmp_path):
+    done = harness("gate", "--out", tmp_path / "x", "--summary", tmp_path / "x")
+    assert done.returncode == 3
+    assert "one file" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["gate"], ["gate", "HEAD", "."], ["compare", "HEAD", "HEAD"]])
+def test_another_checkout_than_the_one_that_is_measured_is_refused(arguments, tmp_path):
+    """Its verdict would be that of other code."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    done = harness(*arguments, cwd=tmp_path)
+    assert done.returncode == 3
+    assert str(ROOT) in done.stderr.splitlines()[-1]
+    assert str(tmp_path) in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--images", "/nowhere"], "--images /nowhere"), (["--results", "/proc/x"], "/proc/x cannot be written"),
+])
+def test_what_would_be_missing_later_is_refused_before_anything_is_measured(options, words):
+    done = harness("gate", "HEAD", "HEAD", *options)
+    assert done.returncode == 3
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_a_gate_that_is_ended_keeps_its_pairs_and_leaves_nothing_behind(tmp_path):
     """SIGTERM, as CI systems send it to what runs too long."""

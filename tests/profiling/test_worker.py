@@ -61,9 +61,9 @@ def test_the_other_package_is_what_runs(other, crops, tmp_path):
 
 
 def test_code_that_fails_is_named(other, crops):
-    (other / "tcformer" / "__init__.py").write_text("raise RuntimeError('an old mistake')")
+    (other / "tcformer" / "__init__.py").write_text("\nraise RuntimeError('an old mistake')")
     with Worker("TCFormer of c0ffee", "cpu", 1, other) as worker, \
-            pytest.raises(UserError, match=r"TCFormer of c0ffee: .*an old mistake"):
+            pytest.raises(UserError, match=r"TCFormer of c0ffee: .*an old mistake \(tcformer/__init__.py, line 2\)"):
         prepare(worker, crops)
 
 
