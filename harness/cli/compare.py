@@ -19,7 +19,8 @@ def command(
     context: typer.Context,
     base: str | None = typer.Argument(None, help="what to hold the candidate against"),
     candidate: str | None = typer.Argument(None, help="what may have become better or worse"),
-    models: str | None = typer.Option(None, help="networks to measure, comma-separated; the small ones by default"),
+    models: str | None = typer.Option(None, help="networks to measure, comma-separated; by default the suite `gate` "
+                                                  "of small ones"),
     inputs: str = typer.Option("256x192", "--input", help="HxW[,HxW] of these networks' input, pixels"),
     batch: str = typer.Option("1", help="images in a batch: 1,16"),
     precision: str = typer.Option("fp32", help="fp32, tf32, bf16, fp16; several separated by commas"),

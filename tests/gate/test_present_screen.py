@@ -1,6 +1,7 @@
 """A comparison on a terminal and in a pipe."""
 
 import io
+from dataclasses import replace
 
 from hypothesis import given, settings
 from rich.console import Console
@@ -76,6 +77,11 @@ def test_what_it_would_take_is_the_most_that_any_row_needs():
             for needed, of in ((46, "pairs"), (30, "pairs"), (1200, "images"), (None, "seeds"))]
     assert sentence(compare(*many)) == ("cannot tell: 4 cannot tell; 46 pairs and 1,200 images would tell most; "
                                         "for 1 no number of samples is known that would tell")
+
+
+def test_what_it_takes_at_least_is_not_said_as_an_estimate():
+    unmeasured = replace(UNCLEAR, samples=0, needed=12, of="pairs")
+    assert sentence(compare(unmeasured)) == "cannot tell: 1 cannot tell; 12 pairs are the least that tell"
 
 
 def test_nothing_wraps_in_a_pipe(capsys, monkeypatch):

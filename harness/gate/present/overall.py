@@ -61,7 +61,11 @@ def to_tell(findings: Sequence[Finding]) -> str:
     parts = []
     if needed:
         listed = " and ".join(words.counted(number, thing) for thing, number in needed.items())
-        parts.append(f"{listed} would tell{' most' if any(f.needed is None for f in open_ones) else ''}")
+        if any(finding.samples for finding in open_ones):
+            most = " most" if any(finding.needed is None for finding in open_ones) else ""
+            parts.append(f"{listed} would tell{most}")
+        else:  # nothing was measured that an estimate could rest on
+            parts.append(f"{listed} are the least that tell")
     hopeless = sum(finding.needed is None for finding in open_ones)
     if hopeless:
         parts.append(f"for {words.count(hopeless)} no number of samples is known that would tell")
