@@ -14,9 +14,9 @@ from harness.report.data import csv_text, json_data
 from harness.report.forms import Form
 from harness.report.latex import latex
 from harness.report.markdown import markdown
-from harness.report.model import CITED, FAILED, MISSING, Comparison, Note, RowReport, RowResult, TableReport
+from harness.report.model import Comparison, Note, RowReport, RowResult, TableReport
 from harness.report.noise import cell_noise, evaluation_spread, training_spread
-from harness.report.notes import describe_machine, left_open, spreads
+from harness.report.notes import describe_machine, left_open, not_measured, spreads
 from harness.report.screen import render
 from harness.report.verdicts import Verdict, verdict
 
@@ -76,15 +76,7 @@ def _notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[
 def _row(row: RowReport) -> list[Note]:
     result = row.result
     title = str(result.row["title"])
-    notes = []
-    if result.status == FAILED:
-        text = f"failed: {words.one_line(result.get('error') or 'no reason was recorded')}"
-        notes.append(Note(title, "failed", text + (f" (log: {result.log})" if result.log else "")))
-    if result.status == CITED:
-        why = result.row.get("cited") or "this profile has no stand-in for it"
-        notes.append(Note(title, "cited", f"cited, not run: {words.one_line(why)}"))
-    if result.status == MISSING:
-        notes.append(Note(title, "missing", "not run yet in this profile"))
+    notes = not_measured(result)
     if result.measured:
         notes.append(Note(title, "data", describe_run(result)))
         for cell in row.first:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from harness.cli.given import given, typed
+
 NAME = "compare"
 EXAMPLE = "harness compare HEAD~1 . --models tcformer_small"
 HELP = """Say of every metric whether CANDIDATE is the same as BASE, better, worse, or whether nobody can tell.
@@ -81,9 +83,8 @@ def check_stored(context: typer.Context) -> None:
     """Raises UserError for an option that would have no effect as nothing is run."""
     from harness.errors import UserError
 
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name)).name  # type: ignore[union-attr]
-        if source == "COMMANDLINE" and parameter.name not in OF_FILES:
+    for parameter in typed(context):
+        if parameter.name not in OF_FILES:
             raise UserError(f"{parameter.opts[0]} is for commits, which are run; both sides lie on the disk")
 
 
@@ -91,9 +92,7 @@ def check_given(context: typer.Context, models: bool, weights: bool) -> None:
     """Raises UserError for an option that would have no effect without --models, or without --weights."""
     from harness.errors import UserError
 
-    for parameter in context.command.params:
-        if context.get_parameter_source(str(parameter.name)).name == "DEFAULT":  # type: ignore[union-attr]
-            continue
+    for parameter in given(context):
         if parameter.name in OF_MODELS and not models:
             raise UserError(f"{parameter.opts[0]} is for the networks of --models; without them a suite is measured")
         if parameter.name in OF_WEIGHTS and not weights:

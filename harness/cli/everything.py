@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from harness.cli.given import given
 from harness.errors import Interrupted, UserError
 from harness.everything import NAME, Figure, figures, plans
 from harness.plan import Options, Plan
@@ -19,9 +20,8 @@ TAKEN = ("table", "profile", "device", "seed", "results", "dry_run", "fresh", "s
 
 def check_given(context: typer.Context) -> None:
     """Raises UserError for an option that is a single table's."""
-    for parameter in context.command.params:
-        given = context.get_parameter_source(str(parameter.name)).name != "DEFAULT"  # type: ignore[union-attr]
-        if given and parameter.name not in TAKEN:
+    for parameter in given(context):
+        if parameter.name not in TAKEN:
             raise UserError(f"{parameter.opts[0]} is for one table; `harness run {NAME}` makes all of them")
 
 

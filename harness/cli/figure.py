@@ -95,11 +95,10 @@ def command_of(context: typer.Context) -> str:
     """The command line that was given, without what was left at its default."""
     import shlex
 
+    from harness.cli.given import typed
+
     words = ["harness", NAME, str(context.info_name)]
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        if source is None or source.name != "COMMANDLINE":
-            continue
+    for parameter in typed(context):
         value = context.params[str(parameter.name)]
         flag = max(parameter.opts, key=len)
         words += [flag] if value is True else [word for one in (value if isinstance(value, list | tuple) else [value])

@@ -33,6 +33,7 @@ def command(
     import os
     from pathlib import Path
 
+    from harness.cli.given import given
     from harness.errors import UserError
     from harness.files import write_json
     from harness.gate.history.build import history
@@ -48,7 +49,7 @@ def command(
     for folder in results:
         if not Path(folder).is_dir():
             raise UserError(f"--results {folder}: no such folder")
-    if context.get_parameter_source("store").name != "DEFAULT" and not Path(store).is_dir():  # type: ignore[union-attr]
+    if any(parameter.name == "store" for parameter in given(context)) and not Path(store).is_dir():
         raise UserError(f"--baselines {store}: no such folder")
     if repository is not None and not Path(repository).is_dir():
         raise UserError(f"--repository {repository}: no such folder")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from harness.cli.given import given
+
 NAME = "profile"
 EXAMPLE = "harness profile tcformer_large,hrnet_w48 --input 384x288 --batch 1,16 --precision bf16 --device cuda"
 
@@ -118,9 +120,7 @@ def check_given(context: typer.Context, networks: bool) -> None:
     """Raises UserError for an option that would have no effect."""
     from harness.errors import UserError
 
-    for parameter in context.command.params:
-        if context.get_parameter_source(str(parameter.name)).name == "DEFAULT":  # type: ignore[union-attr]
-            continue
+    for parameter in given(context):
         if parameter.name in OF_OPERATIONS:
             raise UserError(f"{parameter.opts[0]} is for --operations")
         if parameter.name in OF_SUITES and networks:

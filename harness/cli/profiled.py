@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from harness.cli.given import given
 from harness.errors import UserError
 from harness.profiling.subjects import Settings, Subject
 
@@ -51,12 +52,11 @@ def deliver(record: dict[str, Any], show: Callable[[dict[str, Any]], None], json
 
 def check_taken(context: typer.Context, taken: Collection[str], switch: str) -> set[str]:
     """The parameters of `harness profile` that were given. Raises UserError for one that does not go with `switch`."""
-    given = [parameter for parameter in context.command.params
-             if context.get_parameter_source(str(parameter.name)).name != "DEFAULT"]  # type: ignore[union-attr]
-    for parameter in given:
+    named = given(context)
+    for parameter in named:
         if parameter.name not in taken:
             raise UserError(f"{parameter.opts[0]}: {switch} does not take it")
-    return {str(parameter.name) for parameter in given}
+    return {str(parameter.name) for parameter in named}
 
 
 def check_outputs(values: Mapping[str, Any], names: Collection[str]) -> None:

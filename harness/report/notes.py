@@ -40,18 +40,22 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     return tuple(notes)
 
 
+def not_measured(result: RowResult) -> list[Note]:
+    """Why a row shows nothing that was measured; none where it does."""
+    title = str(result.row["title"])
+    if result.status == FAILED:
+        text = f"failed: {words.one_line(result.get('error') or 'no reason was recorded')}"
+        return [Note(title, "failed", text + (f" (log: {result.log})" if result.log else ""))]
+    if result.status == CITED:
+        why = result.row.get("cited") or "this profile has no stand-in for it"
+        return [Note(title, "cited", f"cited, not run: {words.one_line(why)}")]
+    return [Note(title, "missing", "not run yet in this profile")] if result.status == MISSING else []
+
+
 def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:
     result = row.result
     title = str(result.row["title"])
-    notes = []
-    if result.status == FAILED:
-        text = f"failed: {words.one_line(result.get('error') or 'no reason was recorded')}"
-        notes.append(Note(title, "failed", text + (f" (log: {result.log})" if result.log else "")))
-    if result.status == CITED:
-        why = result.row.get("cited") or "this profile has no stand-in for it"
-        notes.append(Note(title, "cited", f"cited, not run: {words.one_line(why)}"))
-    if result.status == MISSING:
-        notes.append(Note(title, "missing", "not run yet in this profile"))
+    notes = not_measured(result)
     if result.measured:
         notes.append(Note(title, "run", describe_run(result)))
         if result.stale:
