@@ -15,7 +15,7 @@ from typing import Any
 from harness.allocator import kept
 from harness.errors import Interrupted, UserError
 from harness.files import locked, write_json
-from harness.job import PROGRESS
+from harness.job import FORCE, PROGRESS
 from harness.kinds import kind_of
 from harness.plan import Plan
 from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
@@ -71,10 +71,11 @@ def check_writable(results: Path) -> None:
         raise UserError(f"results folder {results} cannot be written: {error.strerror} (--results DIR)") from error
 
 
-def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress) -> dict[str, str]:
+def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, force: bool = False) -> dict[str, str]:
     """Run what is not done. Returns for each job by name: done, ran, failed or damaged.
 
-    `fresh` runs every row again, trainings included; `stale` those whose code has changed.
+    `fresh` runs every row again, trainings included; `stale` those whose code has changed; `force` continues trainings
+    that were begun with other code.
     """
     check_writable(plan.results)
     outcome = {}
@@ -87,11 +88,11 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress) -> dict[s
         elif state.name in ("done", "stale") and not again:
             outcome[name] = "done"
         else:
-            outcome[name] = run_row(plan.results, name, job, again, progress)
+            outcome[name] = run_row(plan.results, name, job, again, progress, force)
     return outcome
 
 
-def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress) -> str:
+def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress, force: bool = False) -> str:
     """Run one row in its own process; returns ran or failed. `name` is the job's in what `progress` is told."""
     folder = RowFolder.of(results, job)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -100,11 +101,11 @@ def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress
             _forget(results, job, folder)
         write_json(folder.job, job.to_json())
         progress(name, {"phase": "start", "text": ""})
-        code = _spawn(folder, results, lambda event: progress(name, event))
+        code = _spawn(folder, results, lambda event: progress(name, event), force)
         if code == 0 and folder.record.is_file():
             progress(name, {"phase": "end", "text": ""})
             return "ran"
-        if code in (130, -signal.SIGINT):
+        if code in (130, 143, -signal.SIGINT):
             raise Interrupted
         if not folder.failure.is_file():
             reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
@@ -127,10 +128,10 @@ def _forget(results: Path, job: Task, folder: RowFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], None]) -> int:
+def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], None], force: bool) -> int:
     """Start the job's process, pass on what it tells, and return its exit status."""
     read_end, write_end = os.pipe()
-    environment = {**kept(), PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1"}
+    environment = {**kept(), PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1", **({FORCE: "1"} if force else {})}
     command = [sys.executable, "-m", "harness.job", str(folder.path), str(results)]
     with folder.log.open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,

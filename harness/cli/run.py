@@ -30,6 +30,7 @@ def command(
     dry_run: bool = typer.Option(False, "--dry-run", help="print the plan and run nothing"),
     fresh: bool = typer.Option(False, "--fresh", help="run again what is done; old records are set aside"),
     stale: bool = typer.Option(False, "--stale", help="run again the rows whose code has changed"),
+    force: bool = typer.Option(False, "--force", help="continue a training that was begun with other code"),
     json_output: bool = typer.Option(False, "--json", help="print the table as JSON instead"),
 ) -> None:
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
@@ -54,7 +55,7 @@ def command(
     from harness.run import run_plan
 
     with RunDisplay(plan) as display:
-        outcome = run_plan(plan, fresh, stale, display)
+        outcome = run_plan(plan, fresh, stale, display, force)
     show_plan_report(plan, "json" if json_output else "text")
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
     if bad:

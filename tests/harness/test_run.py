@@ -275,7 +275,7 @@ def test_a_killed_run_continues_and_ends_in_the_same_result(own_results, tmp_pat
     os.makedirs(other)
     os.symlink(own_results / "data", other / "data")
     process = start(other, *LONG)
-    wait_for("trainings/*/epoch-0003.pth", other)
+    wait_for("trainings/*/step-000000003.pth", other)
     process.send_signal(kind)
     process.wait(timeout=60)
     end = time.monotonic() + 30
@@ -305,7 +305,7 @@ def newest(results):
 
 def test_two_runs_at_once_do_not_share_a_row(own_results, tmp_path):
     first = start(own_results, *VERY_LONG)
-    wait_for("trainings/*/epoch-0002.pth", own_results)
+    wait_for("trainings/*/step-000000002.pth", own_results)
     second = run(own_results, "--rows", "tcformer_large", *VERY_LONG)
     assert_user_error(second, "another process")
     first.terminate()
