@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.plan import Plan
 
-
 EVERY = 30.0
 """Seconds between two lines of one row and phase, where there is no terminal."""
 

@@ -407,7 +407,8 @@ def job_folder(results, seed):
                 if json.loads(p.read_text())["seed"] == seed)
 
 
-SHARED = ["--set", "train.epochs=3", "--set", "train.batch_size=4", "--set", "target.loss=mse", "--set", "train.lr=1e-3"]
+SHARED = ["--set", "train.epochs=3", "--set", "train.batch_size=4", "--set", "target.loss=mse", "--set",
+          "train.lr=1e-3"]
 
 
 @pytest.mark.slow

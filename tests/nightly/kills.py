@@ -1,7 +1,7 @@
-"""A training killed with SIGKILL again and again ends in the bits of an undisturbed one: `python -m tests.nightly.kills`.
+"""A training killed with SIGKILL again and again ends in the bits of an undisturbed one.
 
-20 kills for each network, at random moments, every second one while a checkpoint is being written; about ten minutes on
-two cores. `--kills N` and `--network NAME` (repeatable) choose others.
+`python -m tests.nightly.kills`: 20 kills for each network, at random moments, every second one while a checkpoint is
+being written; about ten minutes on two cores. `--kills N` and `--network NAME` (repeatable) choose others.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def main() -> int:
                               writing=number % 2 == 1) for number in range(arguments.kills)]
             same = equal(straight, undisturbed(folder / f"{network}-killed", folder / "data", network, epochs))
             failed |= not same
-            print(f"{network}: killed {arguments.kills} times, {sum(half)} of them left half a checkpoint; final weights "
-                  f"{'equal' if same else 'DIFFER'}", flush=True)
+            print(f"{network}: killed {arguments.kills} times, {sum(half)} of them left half a checkpoint; final "
+                  f"weights {'equal' if same else 'DIFFER'}", flush=True)
     return int(failed)
 
 
