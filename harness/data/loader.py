@@ -1,7 +1,7 @@
 """Batches made by processes that stay: in an order that only `batches` knows, whoever makes them and whoever dies.
 
-torch's DataLoader does the work. Where one of its processes dies, its signal handler raises in whatever line the training
-happens to be; here the processes are started again instead, and the epoch goes on.
+torch's DataLoader does the work. Where one of its processes dies, its signal handler raises in whatever line the
+training happens to be; here the processes are started again instead, and the epoch goes on.
 """
 
 from __future__ import annotations
