@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkContext, ForkProcess
 from types import FrameType
 from typing import Any, cast
@@ -63,8 +64,9 @@ class Loader:
                 with self._watched():
                     found = found or self._start(parts[done:])
                     batch = next(found)
-            except Exception:
-                death = self._context.death()
+            except Exception as error:
+                # The connection to a process is gone a moment before the process is.
+                death = self._context.death(within=1.0 if isinstance(error, OSError | EOFError) else 0.0)
                 if death is None:
                     raise
             finally:
@@ -136,10 +138,14 @@ class _Context(ForkContext):
         self.processes.append(process)
         return process
 
-    def death(self) -> str | None:
-        """How one of the processes ended, in words; None where all are alive."""
-        for process in self.processes:
-            if process.pid is not None and process.exitcode is not None:
+    def death(self, within: float = 0.0) -> str | None:
+        """How one of the processes ended, in words; None where all are alive after so many seconds."""
+        started = [process for process in self.processes if process.pid is not None]
+        ending = wait([process.sentinel for process in started], within) if within else []
+        for process in started:
+            if process.sentinel in ending:
+                process.join(within)
+            if process.exitcode is not None:
                 return _ended(process.exitcode)
         return None
 
