@@ -11,8 +11,8 @@ from harness.classification.plan import ClassificationJob
 from harness.classification.protocol import Recipe
 from harness.errors import UserError
 from harness.files import sha256_file
-from harness.hardware import cuda_device_count, machine
-from harness.job import launch_training, prepare_torch, say, train_once, training_folder
+from harness.hardware import machine
+from harness.job import prepare_torch, say, train_once, training_folder
 from harness.protocol import checked
 from harness.record import RowFolder, code_hash, now, provenance
 from harness.registry import load_attribute, model_spec
@@ -66,7 +66,9 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        processes = min(recipe.train.processes, cuda_device_count()) if job.device == "cuda" else 1
+        from harness.launch.ranks import available_processes, launch_training
+
+        processes = min(recipe.train.processes, available_processes(job.device))
         if processes > 1 and not train_only and training_folder(results, job).finished() is None:
             launch_training(folder, results, processes)
         result = train(job, recipe, model, results, tell, listing)
