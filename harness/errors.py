@@ -11,7 +11,11 @@ class UserError(Exception):
 
 
 class Interrupted(Exception):
-    """The user stopped a run (Ctrl-C). What was done is kept; the same command continues."""
+    """The user, or a scheduler, stopped a run. What was done is kept; the same command continues."""
+
+    def __init__(self, status: int = 130) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Verdict(Exception):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
-from harness.hardware import cuda_device_count, machine
+from harness.hardware import machine
 from harness.kinds import kind_of
 from harness.layout import load_layout
 from harness.plan import Job
@@ -209,9 +209,10 @@ def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: S
 
 def processes_of(wanted: int, device: str) -> int:
     """In how many processes a training of a protocol's `wanted` runs here: one a GPU, if they can share evenly."""
+    from harness.launch.ranks import available_processes
     from harness.training.batches import processes_for
 
-    return processes_for(wanted, cuda_device_count()) if device == "cuda" else 1
+    return processes_for(wanted, available_processes(device))
 
 
 def training_notes(result: dict[str, Any], train: Means, model: torch.nn.Module) -> list[str]:
@@ -242,16 +243,6 @@ def forced() -> bool:
     return bool(os.environ.get(FORCE))
 
 
-def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
-    """Train in several processes, one for each GPU, and wait. Raises UserError where they fail."""
-    import subprocess
-
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
-               "-m", "harness.job", str(folder.path), str(results), "--train-only"]
-    if subprocess.run(command).returncode != 0:
-        raise UserError(f"training in {processes} processes failed; see {folder.log}")
-
-
 def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: bool = False) -> dict[str, Any]:
     """Run a row and return its record (without schema). Raises UserError for what the user can mend."""
     prepare_torch(job.seed, job.device)
@@ -280,6 +271,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
+        from harness.launch.ranks import launch_training
+
         processes = processes_of(protocol.train.processes, job.device)
         if processes > 1 and not train_only and training_folder(results, job).finished() is None:
             launch_training(folder, results, processes)
@@ -413,14 +406,14 @@ def main(arguments: list[str]) -> int:
     kind = kind_of(data, str(folder.job))
     job: Task = kind.load("job").from_json(data)
     try:
+        tell = teller() if not train_only else lambda *a: None
         with ending_interrupts():
-            record = kind.load("run")(job, folder, results, teller(), train_only)
+            record = kind.load("run")(job, folder, results, tell, train_only)
         if not train_only:
             write_record(folder, record)
     except UserError as error:
         say(f"error: {error}")
-        if not train_only:
-            write_failure(folder, job, str(error))
+        _failed(folder, job, error, str(error), train_only)
         return 1
     except KeyboardInterrupt as stop:
         say("interrupted; the same command continues from the last checkpoint")
@@ -429,10 +422,19 @@ def main(arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exc(file=sys.stdout)
-        if not train_only:
-            write_failure(folder, job, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+        _failed(folder, job, error, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", train_only)
         return 1
     return 0
+
+
+def _failed(folder: RowFolder, job: Task, error: Exception, text: str, train_only: bool) -> None:
+    """Write down what went wrong; one of several processes tells its launcher, which does."""
+    if train_only:
+        from harness.launch.ranks import record_error
+
+        record_error(error)
+    else:
+        write_failure(folder, job, text)
 
 
 if __name__ == "__main__":

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.allocator import kept
 from harness.errors import Interrupted, UserError
 from harness.files import locked, write_json
-from harness.job import FORCE, PROGRESS
+from harness.job import FORCE
 from harness.kinds import kind_of
+from harness.launch.local import run_process
 from harness.plan import Plan
 from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
 from harness.registry import model_spec
 from harness.task import Task
 
 Progress = Callable[[str, dict[str, Any]], None]
+
+STOPPED = {130: 130, -signal.SIGINT: 130, 143: 143, -signal.SIGTERM: 143}
+"""Exit status of a job that somebody stopped (`scancel` tells every process of a job) -> the run's own."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,10 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, force: bo
 
 
 def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress, force: bool = False) -> str:
-    """Run one row in its own process; returns ran or failed. `name` is the job's in what `progress` is told."""
+    """Run one row in its own process; returns ran or failed. `name` is the job's in what `progress` is told.
+
+    Raises Interrupted where the job was stopped, and KeyboardInterrupt where this process was.
+    """
     folder = RowFolder.of(results, job)
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"row {job.row}"):
@@ -101,12 +103,12 @@ def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress
             _forget(results, job, folder)
         write_json(folder.job, job.to_json())
         progress(name, {"phase": "start", "text": ""})
-        code = _spawn(folder, results, lambda event: progress(name, event), force)
+        code = run_process(folder, results, lambda event: progress(name, event), {FORCE: "1"} if force else {})
         if code == 0 and folder.record.is_file():
             progress(name, {"phase": "end", "text": ""})
             return "ran"
-        if code in (130, 143, -signal.SIGINT):
-            raise Interrupted
+        if code in STOPPED:
+            raise Interrupted(STOPPED[code])
         if not folder.failure.is_file():
             reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
             write_failure(folder, job, f"{reason} (out of memory?)" if code == -signal.SIGKILL else reason)
@@ -126,30 +128,3 @@ def _forget(results: Path, job: Task, folder: RowFolder) -> None:
         training = training_path(results, job)
         for path in [training / "training.json", *training.glob("*.pth")]:
             path.unlink(missing_ok=True)
-
-
-def _spawn(folder: RowFolder, results: Path, heard: Callable[[dict[str, Any]], None], force: bool) -> int:
-    """Start the job's process, pass on what it tells, and return its exit status."""
-    read_end, write_end = os.pipe()
-    environment = {**kept(), PROGRESS: str(write_end), "PYTHONUNBUFFERED": "1", **({FORCE: "1"} if force else {})}
-    command = [sys.executable, "-m", "harness.job", str(folder.path), str(results)]
-    with folder.log.open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                   env=environment, pass_fds=[write_end])
-    os.close(write_end)
-    try:
-        with os.fdopen(read_end, "r") as pipe:
-            for line in pipe:
-                try:
-                    heard(json.loads(line))
-                except ValueError:
-                    continue  # a line cut off by the process's end
-        return process.wait()
-    except KeyboardInterrupt as error:
-        process.terminate()
-        process.wait()
-        raise Interrupted from error
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from harness.errors import Interrupted
+
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 """Sent by CI systems and schedulers to what runs too long, and by a terminal that closes."""
 
@@ -44,3 +46,13 @@ def ending_interrupts() -> Iterator[None]:
     finally:
         for one in taken:
             signal.signal(one, before[one])
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Around a command that the same words continue: Ctrl-C and `ENDING` raise Interrupted with their exit status."""
+    try:
+        with ending_interrupts():
+            yield
+    except KeyboardInterrupt as stop:
+        raise Interrupted(status(stop)) from stop

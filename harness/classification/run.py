@@ -16,7 +16,6 @@ from harness.hardware import machine
 from harness.job import (
     TRAINING,
     forced,
-    launch_training,
     prepare_torch,
     processes_of,
     say,
@@ -24,6 +23,7 @@ from harness.job import (
     training_folder,
     training_notes,
 )
+from harness.launch.ranks import launch_training
 from harness.protocol import checked
 from harness.record import RowFolder, code_hash, now, provenance
 from harness.registry import load_attribute, model_spec

@@ -102,9 +102,9 @@ def main() -> None:
             sys.exit(mistake or 1)
         print(f"harness: error: {usage_error(error, sys.argv)}", file=sys.stderr)
         sys.exit(mistake or 1)
-    except Interrupted:
+    except Interrupted as stop:
         print("harness: interrupted; the same command continues where it was", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(stop.status)
     except BrokenPipeError:  # the reader of our output has gone, as in `harness list models | head -1`
         sys.stderr.close()
         sys.exit(1)

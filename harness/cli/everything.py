@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from harness.cli.given import given
-from harness.errors import Interrupted, UserError
+from harness.errors import UserError
 from harness.everything import NAME, Figure, figures, plans
 from harness.plan import Options, Plan
 
@@ -28,7 +28,7 @@ def check_given(context: typer.Context) -> None:
 def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
     """Make everything. What fails is said, and the rest goes on; the status is then 1.
 
-    Raises UserError for an unknown profile, and Interrupted.
+    Raises UserError for an unknown profile.
     """
     planned = list(plans(options))
     if dry_run:
@@ -107,10 +107,7 @@ def _figure(figure: Figure, done: Mapping[str, Plan], results: Path, device: str
     figure.file(results).parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "harness", *figure.command(results, folders, device)]
     print(f"drawing {figure.name}", file=sys.stderr, flush=True)
-    try:
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    except KeyboardInterrupt as error:
-        raise Interrupted from error
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode != 0:
         words = (ended.stderr.strip() or "without a word").splitlines()[-1].removeprefix("harness: error: ")
         return f"failed: {words}"

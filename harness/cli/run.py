@@ -36,10 +36,12 @@ def command(
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
     from harness.cli import everything, planned
     from harness.plan import Options, make_plan, parse_assignments
+    from harness.signals import interruptible
 
     if table == everything.NAME:
         everything.check_given(context)
-        everything.run(Options(profile=profile, device=device, seed=seed, results=results), dry_run, fresh, stale)
+        with interruptible():
+            everything.run(Options(profile=profile, device=device, seed=seed, results=results), dry_run, fresh, stale)
         return
     plan = make_plan(table, Options(
         profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
@@ -54,7 +56,7 @@ def command(
     from harness.report import show_plan_report
     from harness.run import run_plan
 
-    with RunDisplay(plan) as display:
+    with interruptible(), RunDisplay(plan) as display:
         outcome = run_plan(plan, fresh, stale, display, force)
     show_plan_report(plan, "json" if json_output else "text")
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]

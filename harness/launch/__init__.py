@@ -1,0 +1,1 @@
+"""Where rows run: on this machine, in several processes, and on a cluster."""

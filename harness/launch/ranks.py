@@ -1,0 +1,120 @@
+"""One training in several processes of this machine, by torch's elastic launcher: all end when one does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.hardware import cuda_device_count, usable_cores
+from harness.launch.local import GRACE
+from harness.record import RowFolder
+from harness.signals import ENDING, Ended
+
+GONE = ("connection", "peer", "nccl", "gloo")
+"""Words in the error of a process whose only fault is that another one has gone."""
+
+PROCESSES = "HARNESS_PROCESSES"
+"""Environment variable of a job: the most processes that its training may have."""
+
+
+def available_processes(device: str) -> int:
+    """How many processes a training may have here: as many as were asked for, else one a GPU."""
+    asked = os.environ.get(PROCESSES)
+    return int(asked) if asked else max(1, cuda_device_count()) if device == "cuda" else 1
+
+
+def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
+    """Train a row in several processes, one for each GPU, and wait.
+
+    Raises UserError with the error of the process that failed first, and KeyboardInterrupt where this is to end.
+    """
+    run_ranks(["-m", "harness.job", str(folder.path), str(results), "--train-only"], processes,
+              f"training in {processes} processes", f"see {folder.log}")
+
+
+def run_ranks(arguments: Sequence[str], processes: int, what: str, hint: str) -> None:
+    """Run Python with these arguments in several processes that find each other, and wait.
+
+    The port is one that is free. The cores are shared out, unless OMP_NUM_THREADS says otherwise.
+    Raises UserError, naming `what` and ending in `hint`, with the error of the process that failed first.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=uuid.uuid4().hex,
+                          rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost", max_restarts=0)
+    try:
+        with _environment(processes), _handlers_kept():
+            elastic_launch(config, sys.executable)(*arguments)
+    except ChildFailedError as error:
+        raise UserError(f"{what} failed: {first_error(error.failures)}; {hint}") from error
+    except SignalException as stop:
+        raise (KeyboardInterrupt() if stop.sigval == signal.SIGINT else Ended(stop.sigval)) from stop
+
+
+def first_error(failures: dict[int, Any]) -> str:
+    """What went wrong first, in words, of torch's `ProcessFailure`s by rank.
+
+    When one process ends, the others fail, too, for want of it. So a process that a signal ended comes first, unless
+    the signal is SIGTERM, which the launcher itself sends; then errors that do not speak of lost connections; then
+    the earliest.
+    """
+    def order(rank: int) -> tuple[int, int, int]:
+        failure = failures[rank]
+        text = _message(failure).lower()
+        killed = failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM
+        follower = failure.exitcode == -signal.SIGTERM or any(word in text for word in GONE)
+        return (0 if killed else 2 if follower else 1, failure.timestamp, rank)
+
+    rank = min(failures, key=order)
+    failure = failures[rank]
+    if failure.exitcode < 0:
+        more = " (out of memory?)" if failure.exitcode == -signal.SIGKILL else ""
+        return f"process {rank} was ended by {failure.signal_name()}{more}"
+    return f"process {rank}: {_message(failure)}"
+
+
+def record_error(error: Exception) -> None:
+    """In one of several processes: leave the error that is being handled where the launcher looks for it."""
+    from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+    get_error_handler().record_exception(error)
+
+
+def _message(failure: Any) -> str:
+    text = failure.message["message"] if isinstance(failure.message, dict) else str(failure.message)
+    return " ".join(text.removeprefix("UserError: ").split())[:500]
+
+
+@contextmanager
+def _environment(processes: int) -> Iterator[None]:
+    """What the launcher and its processes read: threads of each, and the time to end in."""
+    wanted = {"OMP_NUM_THREADS": str(max(1, usable_cores() // processes)),
+              "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE))}
+    added = [name for name in wanted if name not in os.environ]
+    os.environ.update({name: wanted[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """The launcher takes signals for itself and keeps them; afterwards they are as before."""
+    taken = (signal.SIGINT, signal.SIGQUIT, *ENDING)
+    before = {one: signal.getsignal(one) for one in taken}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
