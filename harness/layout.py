@@ -50,6 +50,8 @@ class Layout:
     skeleton: tuple[tuple[int, int], ...]
     upper: tuple[int, ...]
     """Upper-body key points for the half-body augmentation; all others count as lower."""
+    torso: tuple[int, int] | None = None
+    """Two key points whose distance PCK is measured in; None for layouts that are not scored so."""
 
     @property
     def size(self) -> int:
@@ -92,6 +94,7 @@ def layout_from_dict(data: dict, origin: str) -> Layout:
         sigma_values=tuple(float(s) for s in data["sigmas"]),
         skeleton=tuple((a, b) for a, b in data["skeleton"]),
         upper=tuple(data["upper"]),
+        torso=tuple(data["torso"]) if "torso" in data else None,
     )
     k = layout.size
     for field in ("flip_index", "sigma_values"):

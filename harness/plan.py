@@ -200,7 +200,8 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
                              + (", --set" if options.settings else ""))
     check_parts(protocol, layout)
     published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
-    notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
+    if table.get("published_protocol", True):
+        notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
     own_data = evaluate.dataset == table["dataset"] and (train is None or train.dataset == table["dataset"])
     faithful = stand_in is None and profile.get("reproduces", False) and own_data
 
