@@ -7,7 +7,6 @@ With `--train-only`, as each of several processes that a launcher starts, it tra
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -21,6 +20,8 @@ from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import machine
 from harness.kinds import kind_of
+from harness.launch.launch import launched_by
+from harness.launch.telling import teller
 from harness.layout import load_layout
 from harness.plan import Job
 from harness.protocol import make_protocol
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from harness.scoring import Scored
     from harness.training.checkpoints import TrainingFolder
 
-PROGRESS = "HARNESS_PROGRESS_FD"
-"""Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
 BOOTSTRAP = 1000
 """Resamples of the interval that a record carries."""
 DRAWS = 0
@@ -335,22 +334,6 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def teller() -> Tell:
-    """A function that reports progress to the runner, where one listens."""
-    descriptor = os.environ.get(PROGRESS)
-    if not descriptor:
-        return lambda *a: None
-    pipe = os.fdopen(int(descriptor), "w", buffering=1)
-
-    def tell(phase: str, done: int, total: int, text: str = "") -> None:
-        try:
-            pipe.write(json.dumps({"phase": phase, "done": done, "total": total, "text": text}) + "\n")
-        except OSError:  # the runner is gone; whether to end is the signal's business, not ours
-            return
-
-    return tell
-
-
 def end_with_parent() -> None:
     """Ask the kernel to terminate this process when its parent ends: a killed run leaves no training behind."""
     import ctypes
@@ -368,22 +351,27 @@ def main(arguments: list[str]) -> int:
     data = read_json(folder.job)
     kind = kind_of(data, str(folder.job))
     job: Task = kind.load("job").from_json(data)
+    tell = teller(folder, joined=train_only)
     try:
-        record = kind.load("run")(job, folder, results, teller() if not train_only else lambda *a: None, train_only)
+        record = kind.load("run")(job, folder, results, tell, train_only)
         if not train_only:
-            write_record(folder, record)
+            write_record(folder, {**record, "launch": launched_by()})
+        tell.ended("done")
     except UserError as error:
         say(f"error: {error}")
         _failed(folder, job, error, str(error), train_only)
+        tell.ended("failed")
         return 1
     except KeyboardInterrupt:
         say("interrupted; the same command continues from the last checkpoint")
+        tell.ended("stopped")
         return 130
     except Exception as error:
         import traceback
 
         traceback.print_exc(file=sys.stdout)
         _failed(folder, job, error, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", train_only)
+        tell.ended("failed")
         return 1
     return 0
 

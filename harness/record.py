@@ -44,6 +44,7 @@ class RowFolder:
     predictions = property(lambda self: self.path / "predictions.npz")
     resamples = property(lambda self: self.path / "resamples.npz")
     lock = property(lambda self: self.path / ".lock")
+    status = property(lambda self: self.path / "status.json")
 
 
 def training_path(results: Path, job: Task) -> Path:

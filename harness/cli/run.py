@@ -30,10 +30,18 @@ def command(
     dry_run: bool = typer.Option(False, "--dry-run", help="print the plan and run nothing"),
     fresh: bool = typer.Option(False, "--fresh", help="run again what is done; old records are set aside"),
     stale: bool = typer.Option(False, "--stale", help="run again the rows whose code has changed"),
+    launcher: str = typer.Option("local", help="local: on this machine"),
+    jobs: int | None = typer.Option(None, help="rows at once, each with its share of cores or GPUs  [default: 1]",
+                                    min=1),
+    gpus: int | None = typer.Option(None, help="GPUs of a training, one process each, started here; at most as many as "
+                                    "the protocol has processes  [default: all]", min=1),
+    processes: int | None = typer.Option(None, help="the same on a CPU  [default: 1]", min=1),
     json_output: bool = typer.Option(False, "--json", help="print the table as JSON instead"),
 ) -> None:
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
     from harness.cli import everything, planned
+    from harness.hardware import resolve_device
+    from harness.launch.launch import make_launch
     from harness.plan import Options, make_plan, parse_assignments
     from harness.signals import interruptible
 
@@ -48,6 +56,7 @@ def command(
         eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split, device=device, seed=seed,
         results=results, settings=tuple(settings),
     ))
+    launch = make_launch(launcher, resolve_device(device), gpus, processes, jobs)
     if dry_run:
         planned.show(plan)
         return
@@ -56,7 +65,7 @@ def command(
     from harness.run import run_plan
 
     with interruptible(), RunDisplay(plan) as display:
-        outcome = run_plan(plan, fresh, stale, display)
+        outcome = run_plan(plan, fresh, stale, display, launch)
     show_plan_report(plan, "json" if json_output else "text")
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
     if bad:

@@ -13,15 +13,13 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.hardware import cuda_device_count, usable_cores
+from harness.launch.launch import PROCESSES
 from harness.launch.local import GRACE
 from harness.record import RowFolder
 from harness.signals import ENDING, Ended
 
 GONE = ("connection", "peer", "nccl", "gloo")
 """Words in the error of a process whose only fault is that another one has gone."""
-
-PROCESSES = "HARNESS_PROCESSES"
-"""Environment variable of a job: the most processes that its training may have."""
 
 
 def available_processes(device: str) -> int:
