@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,14 @@ from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import machine
 from harness.kinds import kind_of
-from harness.launch.launch import launched_by
+from harness.launch.launch import FORCE, launched_by
 from harness.launch.telling import teller
 from harness.layout import load_layout
 from harness.plan import Job
-from harness.protocol import make_protocol
+from harness.protocol import Means, make_protocol
 from harness.record import RowFolder, code_hash, now, provenance, training_path, write_failure, write_record
 from harness.registry import build_model, model_spec
+from harness.signals import ending_interrupts, status
 from harness.statistics import LEVEL
 from harness.task import Task
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from harness.scoring import Scored
     from harness.training.checkpoints import TrainingFolder
 
+TRAINING = ("history", "best", "steps", "processes", "shares", "forced")
+"""Of a training's result, what a record has."""
 BOOTSTRAP = 1000
 """Resamples of the interval that a record carries."""
 DRAWS = 0
@@ -129,7 +133,7 @@ def train_once(job: Task, model: torch.nn.Module, results: Path, start: Callable
 
     folder = training_folder(results, job)
     with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+        if "RANK" not in os.environ:  # for a training's own processes, the one that started them holds it
             stack.enter_context(locked(folder.lock, "the training", wait=True))
         finished = folder.finished()
         if finished is not None and finished["identity"]["key"] == job.train_key:
@@ -150,7 +154,7 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: Trainin
            ) -> dict[str, Any]:
     from harness.data.coco import trainable
     from harness.data.crops import TrainCrops
-    from harness.training.loop import Setting, fit, make_accelerator
+    from harness.training.loop import Setting, Told, fit, make_accelerator
     from harness.training.pose import PoseLesson
 
     assert job.train is not None
@@ -163,17 +167,16 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: Trainin
     accelerator = make_accelerator(job.device, protocol.train.precision)
     model.to(accelerator.device)
 
-    def trained_ap(network: torch.nn.Module) -> float:
+    def trained_ap(network: torch.nn.Module) -> tuple[float, dict[str, Any]]:
         predictions = predict_split(network, job, protocol, evaluation, lambda *a, **k: None, accelerator)[0]
-        return chosen_ap(evaluate_predictions(predictions, evaluation, evaluation.layout, protocol)[0],
-                         protocol.train.parts)
+        parts = evaluate_predictions(predictions, evaluation, evaluation.layout, protocol)[0]
+        return chosen_ap(parts, protocol.train.parts), {part: metrics["AP"] for part, metrics in parts.items()}
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
     lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
-    return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity), folder, accelerator,
-               progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"),
-               evaluate=trained_ap, say=say)
+    return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity, forced()), folder, accelerator,
+               Told(partial(tell, "train"), trained_ap, say))
 
 
 def chosen_ap(metrics: dict[str, Any], trained: tuple[str, ...]) -> float:
@@ -199,6 +202,53 @@ def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: S
 
         return merge(gather_object([(predictions, info)]))
     return predictions, info
+
+
+def processes_of(wanted: int, device: str) -> int:
+    """In how many processes a training of a protocol's `wanted` runs here: one a GPU, if they can share evenly."""
+    from harness.launch.ranks import available_processes
+    from harness.training.batches import processes_for
+
+    return processes_for(wanted, available_processes(device))
+
+
+def train_in_processes(processes: int, job: Task, folder: RowFolder, results: Path) -> None:
+    """Do a training that wants several processes in them, unless it is done; one process is this one, later."""
+    from harness.launch.ranks import launch_training
+
+    if processes > 1:
+        training = training_folder(results, job)
+        with locked(training.lock, "the training", wait=True):
+            if training.finished() is None:
+                launch_training(folder, results, processes)
+
+
+def training_notes(result: dict[str, Any], train: Means, model: torch.nn.Module) -> list[str]:
+    """What a record must say of a training: what was continued, how steps were shared out, what could not be read."""
+    notes = [f"training: continued after epoch {at['epoch']} with other code, as --force asked "
+             f"(before: {at['from'].get('code', '?')[:12]})" for at in result.get("forced", [])]
+    wanted, used = train.processes, result["processes"]
+    if used != wanted:
+        notes.append(f"trained in {used} process(es) for {wanted} in the protocol: each accumulated the gradients of "
+                     f"{wanted // used} batches of {train.batch_size} a step, so that steps have "
+                     f"{wanted * train.batch_size} {'images' if 'images' in result else 'people'} as there")
+    if has_batch_norm(model) and (used != wanted or train.accumulate > 1):
+        notes.append(f"batch norm: statistics of {train.batch_size // train.accumulate} at once (protocol: "
+                     f"{train.batch_size}), and running means over {wanted // used * train.accumulate} of these a step "
+                     "(protocol: 1)")
+    return notes + [f"training: {line}" for line in result["broken_images"]]
+
+
+def has_batch_norm(model: torch.nn.Module) -> bool:
+    """Whether a network's result depends on how a step's samples are shared out."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return any(isinstance(module, _BatchNorm) for module in model.modules())
+
+
+def forced() -> bool:
+    """Whether a training of other code may be continued (`harness run --force`)."""
+    return bool(os.environ.get(FORCE))
 
 
 def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: bool = False) -> dict[str, Any]:
@@ -229,17 +279,10 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        from harness.launch.ranks import available_processes, launch_training
-
-        processes = min(protocol.train.processes, available_processes(job.device))
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(protocol.train.processes, job.device), job, folder, results)
         result = train(job, protocol, model, results, tell, evaluation)
-        wanted, used = protocol.train.processes, result["processes"]
-        if used != wanted:
-            notes.append(f"trained in {used} process(es) for {wanted} in the protocol: "
-                         f"{used * protocol.train.batch_size} people a step, not {wanted * protocol.train.batch_size}")
-        notes += [f"training: {line}" for line in result["broken_images"]]
+        notes += training_notes(result, protocol.train, model)
     if train_only:
         return {}
     clock("train")
@@ -273,7 +316,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
             "missing_parts": missing}},
         "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
         "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
-        "training": {k: result[k] for k in ("history", "best", "steps", "people", "processes") if k in result},
+        "training": {k: result[k] for k in (*TRAINING, "people") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package),
                  "training_hash": result["identity"]["code"] if result else None, **provenance()},
@@ -353,7 +396,8 @@ def main(arguments: list[str]) -> int:
     job: Task = kind.load("job").from_json(data)
     tell = teller(folder, joined=train_only)
     try:
-        record = kind.load("run")(job, folder, results, tell, train_only)
+        with ending_interrupts():
+            record = kind.load("run")(job, folder, results, tell, train_only)
         if not train_only:
             write_record(folder, {**record, "launch": launched_by()})
         tell.ended("done")
@@ -362,10 +406,10 @@ def main(arguments: list[str]) -> int:
         _failed(folder, job, error, str(error), train_only)
         tell.ended("failed")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         say("interrupted; the same command continues from the last checkpoint")
         tell.ended("stopped")
-        return 130
+        return status(stop)
     except Exception as error:
         import traceback
 

@@ -233,16 +233,28 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     )
 
 
-YOUNGER: dict[str, Any] = {"train.parts": []}
+YOUNGER_MEANS: dict[str, Any] = {"train.accumulate": 1, "train.ema": 0.0, "train.compile": False}
+YOUNGER: dict[str, Any] = {**YOUNGER_MEANS, "train.parts": [], "train.clip_norm": None}
 """Settings that came after version 1 of the protocol: at these values, which are what there was before, they do not
 enter a key, so that earlier records and trainings keep theirs."""
 
+WITHOUT_EFFECT: dict[str, Any] = {"train.workers": 0}
+"""Settings that change no result, and enter a key as if they had these values."""
 
-def keyed(values: dict[str, Any]) -> dict[str, Any]:
-    """What of a protocol's values enters a key."""
-    return {section: {name: value for name, value in of.items()
-                      if f"{section}.{name}" not in YOUNGER or value != YOUNGER[f"{section}.{name}"]}
-            for section, of in values.items()}
+NEVER_KEYED = {"train.checkpoint_minutes"}
+"""Such settings that came after version 1."""
+
+
+def keyed(values: dict[str, Any], younger: dict[str, Any] = YOUNGER) -> dict[str, Any]:
+    """What of a protocol's values enters a key; `younger` are those of its kind."""
+    found: dict[str, Any] = {}
+    for section, of in values.items():
+        found[section] = {}
+        for name, value in of.items():
+            full = f"{section}.{name}"
+            if full not in NEVER_KEYED and not (full in younger and value == younger[full]):
+                found[section][name] = WITHOUT_EFFECT.get(full, value)
+    return found
 
 
 def check_parts(protocol: Protocol, layout_name: str) -> None:
@@ -324,7 +336,8 @@ def reference_with(reference: DataRef, split: str, first: int = 0, last: int | N
     return DataRef(reference.dataset, reference.root, split, reference.options, first, last)
 
 
-SILENT = {"train.workers", "test.batch_size", "test.noise_repeats", "train.max_broken_images"}
+SILENT = {"train.workers", "train.checkpoint_minutes", "test.batch_size", "test.noise_repeats",
+          "train.max_broken_images"}
 """Settings that do not change a result: no deviation where they differ."""
 
 

@@ -57,7 +57,31 @@ class Target(Section):
     )
 
 
-class Train(Section):
+Precision = Literal["fp32", "tf32", "fp16", "bf16"]
+"""tf32: fp32 with the products of convolutions and matrices in TF32, on NVIDIA GPUs only."""
+
+
+class Means(Section):
+    """How steps are made, whatever is learnt: the part of `train` that trainings of every kind share."""
+
+    batch_size: int
+    processes: int
+    accumulate: int = Field(1, ge=1, description="parts in which a process works through its batch, one after the "
+                            "other, for less memory: the same step, but batch norm sees the parts")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay a step of the running mean of the weights, which is then "
+                       "what is tested and kept; 0: none")
+    compile: bool = Field(False, description="train the compiled network (torch.compile)")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="at least this often, and after each epoch, "
+                                      "everything is saved that is needed to go on")
+
+    @model_validator(mode="after")
+    def _batch_has_so_many_parts(self) -> Means:
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate {self.accumulate} is more than batch_size {self.batch_size}")
+        return self
+
+
+class Train(Means):
     """Optimisation. Learning rate drops by 10 at each milestone; warm-up is linear from `warmup_ratio`."""
 
     epochs: int = Field(210, ge=0)
@@ -68,12 +92,13 @@ class Train(Section):
     weight_decay: float = Field(0.0, ge=0)
     warmup_steps: int = Field(500, ge=0)
     warmup_ratio: float = Field(0.001, gt=0, le=1)
+    clip_norm: float | None = Field(None, gt=0, description="bound of the gradient's norm; none as published")
     batch_size: int = Field(64, ge=1, description="people a step and process")
     processes: int = Field(1, ge=1, description="processes (GPUs) the protocol trains on")
     steps_per_epoch: int | None = Field(None, ge=1, description="fewer steps than the data would give")
     evaluate_every: int = Field(0, ge=0, description="epochs; the best whole AP so far is kept, with `parts` their "
                                 "mean AP. 0: the last epoch")
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     workers: int = Field(0, ge=0, description="loader processes; the result does not depend on it")
     max_broken_images: float = Field(0.01, ge=0, le=1, description="share of unreadable images that is tolerated")
     parts: tuple[str, ...] = Field(

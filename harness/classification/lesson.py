@@ -28,8 +28,9 @@ class ClassLesson:
     unit, score = "images", "top1"
     whole_steps = True  # as the authors' loader; a short batch might be odd, which Mixup refuses
 
-    def __init__(self, samples: TrainPictures, recipe: Recipe, seed: int, processes: int = 1) -> None:
-        """Raises UserError where there are fewer images than one step of so many processes takes."""
+    def __init__(self, samples: TrainPictures, recipe: Recipe, seed: int) -> None:
+        """Raises UserError where there are fewer images than one step takes."""
+        processes = recipe.train.processes
         if len(samples) < recipe.train.batch_size * processes:
             raise UserError(f"{samples.listing.title} has {len(samples)} images, fewer than one step of "
                             f"train.batch_size={recipe.train.batch_size} in {processes} process(es)")
@@ -51,10 +52,10 @@ class ClassLesson:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-    def loss(self, model: nn.Module, batch: Any, accelerator: Accelerator, step: int) -> Tensor:
+    def loss(self, model: nn.Module, batch: Any, accelerator: Accelerator, step: int, part: int) -> Tensor:
         """Cross entropy against the smoothed labels of the mixed batch."""
         images, labels = (part.to(accelerator.device, non_blocking=True) for part in batch)
-        with drawn_from(self.seed, MIXING, step, accelerator.process_index):
+        with drawn_from(self.seed, MIXING, step, part):
             images, targets = self.mixup(images, labels)
         with accelerator.autocast():
             output = model(images)

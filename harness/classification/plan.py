@@ -11,7 +11,7 @@ from harness.classification.pictures import PictureRef, picture_set, same_classe
 from harness.classification.protocol import VERSION, Recipe
 from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
-from harness.plan import Options, deviations
+from harness.plan import YOUNGER_MEANS, Options, deviations, keyed
 from harness.protocol import checked, merge, parse_setting
 from harness.registry import model_spec
 from harness.task import Task
@@ -74,12 +74,13 @@ def classification_job(table: dict, profile: dict, row: dict, options: Options, 
     hashes: dict[str, Any] = {
         "evaluate": evaluate.fingerprint(cache), "train": train.fingerprint(cache) if train else None,
         "weights": sha256_file(Path(weights)) if weights else None, "init": sha256_file(Path(init)) if init else None}
+    counted = keyed(values, YOUNGER_MEANS)
     training: dict[str, Any] = {
-        "kind": KIND, "classifier": classifier, "protocol": {k: v for k, v in values.items() if k != "test"},
+        "kind": KIND, "classifier": classifier, "protocol": {k: v for k, v in counted.items() if k != "test"},
         "data": hashes["train"], "init": hashes["init"], "seed": seed, "device": device, "version": VERSION}
     if recipe.train.evaluate_every:  # the best epoch is then chosen on the test images
         training["chosen_on"] = [hashes["evaluate"], {k: v for k, v in values["test"].items() if k != "noise_repeats"}]
-    content = {**training, "row": row["id"], "protocol": values, "evaluate": hashes["evaluate"],
+    content = {**training, "row": row["id"], "protocol": counted, "evaluate": hashes["evaluate"],
                "weights": hashes["weights"]}
     return ClassificationJob(
         kind=KIND, table=table["name"], profile=profile["name"], row=row["id"], title=row["title"],

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.protocol import Section
+from harness.protocol import Means, Precision, Section
 
 VERSION = 1
 """Part of every key: raised when code changes what a protocol's values mean."""
@@ -54,7 +54,7 @@ class Target(Section):
     smoothing: float = Field(0.1, ge=0, lt=1, description="of the labels")
 
 
-class Train(Section):
+class Train(Means):
     """Optimisation: AdamW, cosine schedule; decay spares biases and norms, as timm does."""
 
     epochs: int = Field(300, ge=0)
@@ -70,7 +70,7 @@ class Train(Section):
     processes: int = Field(8, ge=1, description="processes (GPUs) the protocol trains on")
     steps_per_epoch: int | None = Field(None, ge=1, description="fewer steps than the data would give")
     evaluate_every: int = Field(0, ge=0, description="epochs; the best top-1 so far is kept. 0: the last epoch")
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     workers: int = Field(0, ge=0, description="loader processes; the result does not depend on it")
     max_broken_images: float = Field(0.01, ge=0, le=1, description="share of unreadable images that is tolerated")
 
@@ -96,7 +96,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _mixed_in_pairs(self) -> Recipe:
-        if self.augment.mixes and self.train.batch_size % 2:
-            raise ValueError(f"train.batch_size {self.train.batch_size} must be even: a batch is mixed with itself in "
-                             "reverse")
+        size, parts = self.train.batch_size, self.train.accumulate
+        if self.augment.mixes and (size % parts or size // parts % 2):
+            each = f", and so must each of its {parts} equal parts (train.accumulate)" if parts > 1 else ""
+            raise ValueError(f"train.batch_size {size} must be even{each}: a batch is mixed with itself in reverse")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,17 @@ from harness.classification.protocol import Recipe
 from harness.errors import UserError
 from harness.files import sha256_file
 from harness.hardware import machine
-from harness.job import prepare_torch, say, train_once, training_folder
+from harness.job import (
+    TRAINING,
+    forced,
+    prepare_torch,
+    processes_of,
+    say,
+    train_in_processes,
+    train_once,
+    training_folder,
+    training_notes,
+)
 from harness.protocol import checked
 from harness.record import RowFolder, code_hash, now, provenance
 from harness.registry import load_attribute, model_spec
@@ -66,17 +77,10 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        from harness.launch.ranks import available_processes, launch_training
-
-        processes = min(recipe.train.processes, available_processes(job.device))
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(recipe.train.processes, job.device), job, folder, results)
         result = train(job, recipe, model, results, tell, listing)
-        used, wanted = result["processes"], recipe.train.processes
-        if used != wanted:
-            notes.append(f"trained in {used} process(es) for {wanted} in the protocol: "
-                         f"{used * recipe.train.batch_size} images a step, not {wanted * recipe.train.batch_size}")
-        notes += [f"training: {line}" for line in result["broken_images"]]
+        notes += training_notes(result, recipe.train, model)
     if train_only:
         return {}
     clock("train")
@@ -105,7 +109,7 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
         "metrics": {"parts": accuracy(answers)}, "intervals": intervals(answers), "evaluation_noise": noise,
         "notes": notes,
-        "training": {k: result[k] for k in ("history", "best", "steps", "images", "processes") if k in result},
+        "training": {k: result[k] for k in (*TRAINING, "images") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package, job.kind),
                  "training_hash": result["identity"]["code"] if result else None, **provenance()},
@@ -126,24 +130,23 @@ def _train(job: ClassificationJob, recipe: Recipe, model: nn.Module, folder: Tra
     from harness.classification.answers import PART, accuracy
     from harness.classification.lesson import ClassLesson
     from harness.classification.samples import TrainPictures, read_listing
-    from harness.training.loop import Setting, fit, make_accelerator
+    from harness.training.loop import Setting, Told, fit, make_accelerator
 
     assert job.train is not None
     samples = TrainPictures(read_listing(job.train), recipe, job.seed)
     accelerator = make_accelerator(job.device, recipe.train.precision)
     model.to(accelerator.device)
 
-    def top1(network: nn.Module) -> float:
+    def top1(network: nn.Module) -> tuple[float, dict[str, Any]]:
         answers, _ = answer_all(network, job, recipe, listing, lambda *a, **k: None, accelerator)
-        return accuracy(answers)[PART]["top1"]
+        return accuracy(answers)[PART]["top1"], {}
 
     meta = {"kind": job.kind, "model": job.model, "classifier": job.classifier, "classes": list(listing.classes),
             "protocol": job.protocol, "title": job.title, "status": job.status}
     identity = {"key": job.train_key, "code": code_hash(model_spec(job.model).package, job.kind)}
-    lesson = ClassLesson(samples, recipe, job.seed, accelerator.num_processes)
-    return fit(model, lesson, Setting(job.seed, meta, False, identity), folder, accelerator,
-               progress=lambda done, total, loss: tell("train", done, total, f"loss {loss:.4g}"), evaluate=top1,
-               say=say)
+    lesson = ClassLesson(samples, recipe, job.seed)
+    return fit(model, lesson, Setting(job.seed, meta, False, identity, forced()), folder, accelerator,
+               Told(partial(tell, "train"), top1, say))
 
 
 def answer_all(model: nn.Module, job: ClassificationJob, recipe: Recipe, listing: Listing, tell: Tell,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import Any
 
 from harness.plan import Plan
+
+EVERY = 30.0
+"""Seconds between two lines of one row and phase, where there is no terminal."""
 
 
 class RunDisplay:
@@ -17,6 +21,7 @@ class RunDisplay:
         self.bars: Any = None
         self.tasks: dict[str, Any] = {}
         self.phase: dict[str, str] = {}
+        self.said: dict[str, float] = {}
 
     def __enter__(self) -> RunDisplay:
         return self
@@ -33,8 +38,11 @@ class RunDisplay:
         if phase == "failed":
             self._line(f"{name}: failed: {text}")
         elif not sys.stderr.isatty():
-            if self.phase.get(row) != phase and phase not in ("start", "score", "profile"):
+            current = time.monotonic()
+            new = self.phase.get(row) != phase and phase not in ("start", "score", "profile")
+            if new or (self.phase.get(row) == phase == "train" and current - self.said.get(row, current) > EVERY):
                 self._line(f"{name}: {'done' if phase == 'end' else phase} {text}".rstrip())
+                self.said[row] = current
         else:
             self._bar(row, name, phase, event.get("done", 0), event.get("total", 1), text)
         self.phase[row] = phase

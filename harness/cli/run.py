@@ -30,6 +30,7 @@ def command(
     dry_run: bool = typer.Option(False, "--dry-run", help="print the plan and run nothing"),
     fresh: bool = typer.Option(False, "--fresh", help="run again what is done; old records are set aside"),
     stale: bool = typer.Option(False, "--stale", help="run again the rows whose code has changed"),
+    force: bool = typer.Option(False, "--force", help="continue a training that was begun with other code"),
     launcher: str = typer.Option("local", help="local: on this machine"),
     jobs: int | None = typer.Option(None, help="rows at once, each with its share of cores or GPUs  [default: 1]",
                                     min=1),
@@ -56,7 +57,7 @@ def command(
         eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split, device=device, seed=seed,
         results=results, settings=tuple(settings),
     ))
-    launch = make_launch(launcher, resolve_device(device), gpus, processes, jobs)
+    launch = make_launch(launcher, resolve_device(device), gpus, processes, jobs, force)
     if dry_run:
         planned.show(plan)
         return

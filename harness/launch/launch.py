@@ -17,6 +17,8 @@ PROCESSES = "HARNESS_PROCESSES"
 """Environment variable of a job: the most processes that its training may have."""
 LAUNCHER = "HARNESS_LAUNCHER"
 """Environment variable of a job: who started it."""
+FORCE = "HARNESS_FORCE"
+"""Environment variable: set where checkpoints of other code may be continued; every process of a training sees it."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Launch:
     """The most that a training may have; None: as many as there are GPUs, or one."""
     jobs: int = 1
     """Rows at once."""
+    force: bool = False
+    """Continue trainings that were begun with other code."""
 
     def run(self, rows: list[ToRun], progress: Progress) -> dict[str, str]:
         """Run rows; returns what came of each by name: ran, failed or busy (another process runs it)."""
@@ -37,7 +41,8 @@ class Launch:
 
     def slots(self) -> list[Mapping[str, str]]:
         """The environment of each of the rows that run at once: its share of threads and GPUs."""
-        common = {LAUNCHER: self.launcher, **({PROCESSES: str(self.processes)} if self.processes else {})}
+        common = {LAUNCHER: self.launcher, **({PROCESSES: str(self.processes)} if self.processes else {}),
+                  **({FORCE: "1"} if self.force else {})}
         if self.jobs == 1:
             return [common]
         threads = {} if "OMP_NUM_THREADS" in os.environ else {
@@ -49,7 +54,8 @@ HERE = Launch()
 """On this machine, one row after the other."""
 
 
-def make_launch(launcher: str, device: str, gpus: int | None, processes: int | None, jobs: int | None) -> Launch:
+def make_launch(launcher: str, device: str, gpus: int | None, processes: int | None, jobs: int | None,
+                force: bool = False) -> Launch:
     """What the options of `harness run` ask for; `device` is cpu or cuda. Raises UserError for what does not fit."""
     if launcher not in LAUNCHERS:
         raise unknown("launcher", launcher, LAUNCHERS)
@@ -62,7 +68,7 @@ def make_launch(launcher: str, device: str, gpus: int | None, processes: int | N
     if launcher == "local" and gpus is not None and gpus * (jobs or 1) > cuda_device_count():
         at_once = f" for each of {jobs} rows at once" if (jobs or 1) > 1 else ""
         raise UserError(f"--gpus {gpus}{at_once}: this machine has {cuda_device_count()}")
-    return Launch(launcher, gpus or processes, jobs or 1)
+    return Launch(launcher, gpus or processes, jobs or 1, force)
 
 
 def visible_gpus() -> list[str]:

@@ -13,14 +13,18 @@ from harness.errors import UserError
 from harness.files import atomic_write, write_json
 from harness.weights import FORMAT, read_checkpoint
 
-KEEP = 2
+KEEP = 3
 """Newest checkpoints kept: should the last one be damaged, the one before is used."""
 
 
 def save(path: Path, data: dict[str, Any]) -> None:
-    """Write a checkpoint atomically."""
-    with atomic_write(path) as file:
-        torch.save({"format": FORMAT, **data}, file)
+    """Write a checkpoint atomically. Raises UserError naming the file where it cannot be written, on a full disk for
+    example; earlier checkpoints are not touched."""
+    try:
+        with atomic_write(path) as file:
+            torch.save({"format": FORMAT, **data}, file)
+    except RuntimeError as error:  # torch's writer, where the file underneath takes no more
+        raise UserError(f"cannot write {path}: {' '.join(str(error).split())[:200]} (is the disk full?)") from error
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,15 @@ class TrainingFolder:
     best = property(lambda self: self.path / "best.pth")
     result = property(lambda self: self.path / "training.json")
     lock = property(lambda self: self.path / ".lock")
+    events = property(lambda self: self.path / "tensorboard")
 
-    def checkpoint(self, epoch: int) -> Path:
-        """The checkpoint written after so many epochs."""
-        return self.path / f"epoch-{epoch:04d}.pth"
+    def checkpoint(self, steps: int) -> Path:
+        """The checkpoint written after so many steps of the whole training."""
+        return self.path / f"step-{steps:09d}.pth"
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""
-        return sorted(self.path.glob("epoch-*.pth"), reverse=True)
+        return sorted(self.path.glob("step-*.pth"), reverse=True)
 
     def newest(self, say: Any = print) -> dict[str, Any] | None:
         """The newest checkpoint that can be read; a damaged one is said and passed over."""
@@ -51,9 +56,14 @@ class TrainingFolder:
                 say(f"{error}; using the one before")
         return None
 
-    def prune(self) -> None:
+    def prune(self, keep: int = KEEP) -> None:
         """Delete all but the newest checkpoints."""
-        for path in self.checkpoints()[KEEP:]:
+        for path in self.checkpoints()[keep:]:
+            path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what a process that was killed while writing has left."""
+        for path in self.path.glob(".*.part"):
             path.unlink(missing_ok=True)
 
     def finished(self) -> dict[str, Any] | None:
@@ -67,9 +77,3 @@ class TrainingFolder:
     def finish(self, result: dict[str, Any]) -> None:
         """Say that the training is complete: written last."""
         write_json(self.result, result)
-
-    def clear(self) -> None:
-        """Forget a training (its code changed, or it is to start afresh)."""
-        self.result.unlink(missing_ok=True)
-        for path in [*self.checkpoints(), self.final, self.best]:
-            path.unlink(missing_ok=True)

@@ -21,6 +21,26 @@ class Course(Protocol):
         """Samples a step and process."""
 
     @property
+    def processes(self) -> int:
+        """That the protocol trains in: shares of a step."""
+
+    @property
+    def accumulate(self) -> int:
+        """Parts in which a share is worked through."""
+
+    @property
+    def ema(self) -> float:
+        """Decay of the running mean of the weights; 0 for none."""
+
+    @property
+    def compile(self) -> bool:
+        """Train the compiled network."""
+
+    @property
+    def checkpoint_minutes(self) -> float:
+        """Save at least this often."""
+
+    @property
     def steps_per_epoch(self) -> int | None:
         """Fewer steps than the samples would give."""
 
@@ -80,5 +100,6 @@ class Lesson(Protocol):
     def set_rate(self, optimizer: Any, step: int, steps: int) -> None:
         """Set the learning rate of a step (0-based, over the whole training of `steps` an epoch)."""
 
-    def loss(self, model: nn.Module, batch: Any, accelerator: Accelerator, step: int) -> Tensor:
-        """The loss of a batch of samples, a scalar."""
+    def loss(self, model: nn.Module, batch: Any, accelerator: Accelerator, step: int, part: int) -> Tensor:
+        """The loss of a batch of samples, a scalar: the mean over them. It is batch `part` of the step, counted over
+        all processes."""

@@ -25,11 +25,11 @@ class PoseLesson:
     """Key points by the protocol; a `harness.training.lesson.Lesson`."""
 
     unit = "people"
-    whole_steps, clip_norm = False, None
+    whole_steps = False
 
     def __init__(self, crops: TrainCrops, protocol: Protocol, channels_last: bool = False) -> None:
         self.samples, self.train, self.target = crops, protocol.train, protocol.target
-        self.channels_last = channels_last
+        self.channels_last, self.clip_norm = channels_last, protocol.train.clip_norm
         self.score = f"{'+'.join(self.train.parts) or 'wholebody'}_AP"
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
@@ -41,7 +41,8 @@ class PoseLesson:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(self.train, step, steps)
 
-    def loss(self, model: nn.Module, batch: dict[str, Tensor], accelerator: Accelerator, step: int) -> Tensor:
+    def loss(self, model: nn.Module, batch: dict[str, Tensor], accelerator: Accelerator, step: int, part: int
+             ) -> Tensor:
         """The protocol's loss of heat maps against Gaussians at the labelled points."""
         images = normalise(batch["image"].to(accelerator.device, non_blocking=True))
         if self.channels_last:

@@ -14,7 +14,7 @@ from harness.data.images import read_image
 from harness.data.synthetic import SPLIT_START, draw_image
 from harness.data.targets import msra_targets, normalise
 from harness.protocol import make_protocol
-from harness.training.loop import EpochBatches
+from harness.training.batches import EpochBatches
 from tests.benchmarks.inputs import HEIGHT, LAYOUT, PICTURE, SEED, STEADY, WIDTH, drawn_split, timed
 
 pytestmark = [pytest.mark.benchmark(group="data", **STEADY), pytest.mark.usefixtures("one_thread")]

@@ -74,18 +74,18 @@ def test_without_mixing_the_loss_is_smoothed_cross_entropy(lesson_of):
     images, labels = batch()
     net = Net()
     expected = nn.functional.cross_entropy(net(images), labels, label_smoothing=0.1)
-    found = lesson_of(augment=PLAIN).loss(net, (images, labels), Accelerator(cpu=True), 0)
+    found = lesson_of(augment=PLAIN).loss(net, (images, labels), Accelerator(cpu=True), 0, 0)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_mixing_depends_on_seed_and_step_alone(lesson_of):
     lesson, accelerator = lesson_of(), Accelerator(cpu=True)
-    losses = [lesson.loss(Net(), batch(), accelerator, step).item() for step in (0, 1, 2, 0)]
+    losses = [lesson.loss(Net(), batch(), accelerator, step, 0).item() for step in (0, 1, 2, 0)]
     assert losses[0] == losses[3]
     assert len(set(losses)) == 3
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    lesson.loss(nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)), batch(), accelerator, 0)
+    lesson.loss(nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)), batch(), accelerator, 0, 0)
     torch.manual_seed(7)
     assert torch.equal(before, torch.get_rng_state())
 

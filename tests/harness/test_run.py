@@ -275,7 +275,7 @@ def test_a_killed_run_continues_and_ends_in_the_same_result(own_results, tmp_pat
     os.makedirs(other)
     os.symlink(own_results / "data", other / "data")
     process = start(other, *LONG)
-    wait_for("trainings/*/epoch-0003.pth", other)
+    wait_for("trainings/*/step-000000003.pth", other)
     process.send_signal(kind)
     process.wait(timeout=60)
     end = time.monotonic() + 30
@@ -305,7 +305,7 @@ def newest(results):
 
 def test_two_runs_at_once_do_not_share_a_row(own_results, tmp_path):
     first = start(own_results, *VERY_LONG)
-    wait_for("trainings/*/epoch-0002.pth", own_results)
+    wait_for("trainings/*/step-000000002.pth", own_results)
     second = run(own_results, "--rows", "tcformer_large", *VERY_LONG)
     assert_user_error(second, "another process")
     first.terminate()
@@ -387,19 +387,48 @@ def test_a_broken_image_is_counted_named_and_skipped(own_results, tmp_path):
     assert any(victim.name in note for note in record["notes"])
 
 
-def test_several_processes_train_one_model(own_results, tmp_path):
-    """The launcher's road, on the CPU: two processes, gloo. Both see the whole of each step's people between them."""
-    done = run(own_results, "--rows", "tcformer_large", "--set", "train.processes=2", "--seed", "9")
-    assert done.returncode == 0, done.stderr
-    folder = next(p.parent for p in own_results.glob("table_s2/smoke/tcformer_large-*/job.json")
-                  if json.loads(p.read_text())["seed"] == 9)
-    shutil.rmtree(own_results / "trainings")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-               "harness.job", str(folder), str(own_results), "--train-only"]
+def in_processes(results, folder, count):
+    """Train a row's job in so many processes (gloo), and return the training's result and weights."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m",
+               "harness.job", str(folder), str(results), "--train-only"]
     launched = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert launched.returncode == 0, launched.stderr
-    result = json.loads(next(own_results.glob("trainings/*/training.json")).read_text())
-    assert result["processes"] == 2
+    assert launched.returncode == 0, launched.stderr + (folder / "log.txt").read_text()
+    return trained(results)
+
+
+def trained(results):
+    """Result and weights of the one training there."""
+    training = next(results.glob("trainings/*/training.json"))
+    return json.loads(training.read_text()), torch.load(training.parent / "final.pth", weights_only=True)["model"]
+
+
+def job_folder(results, seed):
+    return next(p.parent for p in results.glob("table_s2/smoke/tcformer_large-*/job.json")
+                if json.loads(p.read_text())["seed"] == seed)
+
+
+SHARED = ["--set", "train.epochs=3", "--set", "train.batch_size=4", "--set", "target.loss=mse", "--set",
+          "train.lr=1e-3"]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one_that_accumulates(own_results, tmp_path):
+    """The launcher's road, on the CPU (gloo), for a network without batch norm: one loss curve, within rounding."""
+    shutil.rmtree(own_results / "trainings")
+    done = run(own_results, "--rows", "tcformer_large", "--seed", "9", "--set", "train.processes=2", *SHARED)
+    assert done.returncode == 0, done.stderr
+    alone, first = trained(own_results)
+    record = json.loads((job_folder(own_results, 9) / "record.json").read_text())
+    assert any("each accumulated the gradients of 2 batches of 4 a step, so that steps have 8 people" in note
+               for note in record["notes"])
+    assert not any("batch norm" in note for note in record["notes"])
+    shutil.rmtree(own_results / "trainings")
+
+    shared, second = in_processes(own_results, job_folder(own_results, 9), 2)
+    assert (alone["processes"], shared["processes"], shared["shares"]) == (1, 2, 2)
+    curves = [[epoch["loss"] for epoch in result["history"]] for result in (alone, shared)]
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    assert all(torch.allclose(value, second[key], rtol=1e-3, atol=2e-4) for key, value in first.items())
 
 
 @pytest.mark.parity

@@ -1,0 +1,93 @@
+"""How long a training will take and how much it needs, from a few batches before its first step."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from harness.errors import UserError
+from harness.training.checkpoints import KEEP
+from harness.training.lesson import Lesson
+from harness.training.meter import duration
+from harness.training.state import seed_batch, unchanged
+
+BATCHES = 3
+"""Batches of the probe; the first warms up and is not counted."""
+
+WORTHWHILE = 100
+"""Steps below which a training is as quick as an estimate of it."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will need."""
+
+    seconds: float
+    """A step, without waiting for data."""
+    steps: int
+    memory: int
+    """Bytes: on a GPU the most at once, on a CPU this process's most so far; with the optimizer's state."""
+    disk: int
+    """Bytes of all checkpoints together."""
+
+    def text(self) -> str:
+        """In a line, for the log."""
+        return (f"estimate: {self.seconds:.2g} s a step without waiting for data, {self.steps} steps: about "
+                f"{duration(self.seconds * self.steps)}; memory about {_size(self.memory)}; checkpoints "
+                f"{_size(self.disk)}")
+
+
+def checkpoint_bytes(model: nn.Module, ema: bool) -> tuple[int, int]:
+    """Bytes of a checkpoint with Adam's two moments, and of a file of weights alone."""
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
+    return weights * (2 if ema else 1) + moments, weights
+
+
+def check_disk(folder: Path, model: nn.Module, ema: bool) -> int:
+    """The bytes that a training will leave at most: kept checkpoints, the one being written, best and final weights.
+
+    Raises UserError where there is less room than that.
+    """
+    one, weights = checkpoint_bytes(model, ema)
+    needed = (KEEP + 1) * one + 2 * weights
+    folder.mkdir(parents=True, exist_ok=True)
+    present = sum(path.stat().st_size for path in folder.glob("*.pth"))
+    free = shutil.disk_usage(folder).free
+    if free + present < needed:
+        raise UserError(f"{folder}: the training's checkpoints need {_size(needed)} and {_size(free)} are free; make "
+                        "room, or name another folder (--results DIR)")
+    return needed
+
+
+def probe(model: nn.Module, lesson: Lesson, batches: list[Any], accelerator: Accelerator, parts: int, steps: int,
+          disk: int) -> Estimate:
+    """Time forward and backward passes of some batches, of `parts` a step; the network is afterwards as it was."""
+    on_gpu = accelerator.device.type == "cuda"
+    times = []
+    with unchanged(model, accelerator.device):
+        for number, batch in enumerate(batches):
+            started = time.monotonic()
+            seed_batch(0, 0, number)
+            with accelerator.no_sync(model):
+                accelerator.backward(lesson.loss(model, batch, accelerator, 0, 0))
+            if on_gpu:
+                torch.cuda.synchronize(accelerator.device)
+            times.append(time.monotonic() - started)
+        from harness.profiling.throughput import peak_bytes
+
+        moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
+        memory = peak_bytes(accelerator.device.type) + moments
+    counted = times[1:] or times
+    return Estimate(sum(counted) / len(counted) * parts, steps, memory, disk)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.2g} GiB" if count >= 2**30 else f"{count / 2**20:.3g} MiB"
