@@ -64,10 +64,10 @@ def check_writable(results: Path) -> None:
 
 
 def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, launch: Launch = HERE) -> dict[str, str]:
-    """Run what is not done. Returns for each job by name: done, ran, failed or damaged.
+    """Run what is not done. Returns for each job by name: done, ran, failed, damaged, stopped or submitted.
 
-    `fresh` runs every row again, trainings included; `stale` those whose code has changed. Raises UserError where
-    another process runs one of the rows, when the others are done.
+    `fresh` runs every row again, trainings included; `stale` those whose code has changed; `launch` says where and how.
+    Raises UserError where another process runs one of the rows, when the others are done.
     """
     check_writable(plan.results)
     outcome = {}
@@ -85,6 +85,6 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, launch: L
     ran = launch.run(rows, progress)
     busy = [row for row in rows if ran[row.name] == "busy"]
     if busy:
-        raise UserError("; ".join(f"row {row.name} is being run by another process (lock {row.folder.lock})"
-                                  for row in busy))
+        raise UserError("; ".join(f"row {row.name} is being run by another process or job (lock {row.folder.lock}); "
+                                  "harness status shows it" for row in busy))
     return {name: {**outcome, **ran}[name] for name in plan.jobs}

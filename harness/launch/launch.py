@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from harness.errors import UserError, unknown
 from harness.hardware import cuda_device_count, usable_cores
 from harness.launch.local import ToRun, prepare, run_rows
+from harness.launch.resources import Resources
 from harness.launch.shown import Progress
 
-LAUNCHERS = ("local",)
+LAUNCHERS = ("local", "slurm")
 PROCESSES = "HARNESS_PROCESSES"
 """Environment variable of a job: the most processes that its training may have."""
 LAUNCHER = "HARNESS_LAUNCHER"
@@ -26,24 +28,66 @@ class Launch:
     """How rows are started."""
 
     launcher: str = "local"
+    device: str = "auto"
+    """Of the rows; cpu or cuda where they run elsewhere."""
     processes: int | None = None
     """The most that a training may have; None: as many as there are GPUs, or one."""
-    jobs: int = 1
-    """Rows at once."""
+    jobs: int | None = None
+    """Rows at once; None: one here, all on a cluster."""
     force: bool = False
     """Continue trainings that were begun with other code."""
+    resources: Resources | None = None
+    """Of each row's job on a cluster."""
+    wait: bool = True
+    """Wait for a cluster's jobs to end."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether rows run on other machines than this one."""
+        return self.resources is not None
 
     def run(self, rows: list[ToRun], progress: Progress) -> dict[str, str]:
-        """Run rows; returns what came of each by name: ran, failed or busy (another process runs it)."""
-        for row in rows:
+        """Run rows; returns what came of each by name: ran, failed, busy (another process runs it), stopped (its job
+        was cancelled), or submitted where jobs are not waited for."""
+        if not rows:
+            return {}
+        if self.resources is not None:
+            return self._submit(rows, self.resources, progress)
+        from harness.launch.slurm import jobs_of
+
+        jobs = jobs_of(rows)
+        for name, job in jobs.items():
+            progress(name, {"phase": "failed", "text": f"it is job {job} of a cluster; --launcher slurm waits for it"})
+        free = [row for row in rows if row.name not in jobs]
+        for row in free:
             prepare(row)
-        return run_rows(rows, self.slots(), progress)
+        return {**dict.fromkeys(jobs, "busy"), **run_rows(free, self.slots(), progress)}
+
+    def _submit(self, rows: list[ToRun], resources: Resources, progress: Progress) -> dict[str, str]:
+        from harness.launch import slurm
+
+        jobs = slurm.submit(rows, resources, self.environment(), self.jobs, rows[0].results)
+        for one in jobs:
+            phase = "found again:" if one.found else "submitted:"
+            progress(one.row.name, {"phase": phase, "text": f"job {one.facts['job']}"})
+        if not self.wait:
+            return {one.row.name: "submitted" for one in jobs}
+        try:
+            return slurm.wait(jobs, progress)
+        except KeyboardInterrupt:
+            numbers = " ".join(one.facts["job"] for one in jobs)
+            print(f"the jobs go on without this command; they are ended by: scancel {numbers}", file=sys.stderr)
+            raise
+
+    def environment(self) -> dict[str, str]:
+        """What every row's process is told by its environment."""
+        return {LAUNCHER: self.launcher, **({PROCESSES: str(self.processes)} if self.processes else {}),
+                **({FORCE: "1"} if self.force else {})}
 
     def slots(self) -> list[Mapping[str, str]]:
         """The environment of each of the rows that run at once: its share of threads and GPUs."""
-        common = {LAUNCHER: self.launcher, **({PROCESSES: str(self.processes)} if self.processes else {}),
-                  **({FORCE: "1"} if self.force else {})}
-        if self.jobs == 1:
+        common = self.environment()
+        if self.jobs in (None, 1):
             return [common]
         threads = {} if "OMP_NUM_THREADS" in os.environ else {
             "OMP_NUM_THREADS": str(max(1, usable_cores() // self.jobs))}
@@ -55,7 +99,7 @@ HERE = Launch()
 
 
 def make_launch(launcher: str, device: str, gpus: int | None, processes: int | None, jobs: int | None,
-                force: bool = False) -> Launch:
+                force: bool = False, resources: Resources | None = None, wait: bool = True) -> Launch:
     """What the options of `harness run` ask for; `device` is cpu or cuda. Raises UserError for what does not fit."""
     if launcher not in LAUNCHERS:
         raise unknown("launcher", launcher, LAUNCHERS)
@@ -65,10 +109,12 @@ def make_launch(launcher: str, device: str, gpus: int | None, processes: int | N
         raise UserError(f"--gpus {gpus}: on a CPU it is --processes {gpus}")
     if processes is not None and device == "cuda":
         raise UserError(f"--processes {processes}: on GPUs it is --gpus {processes}, one process each")
+    if launcher == "slurm" and resources is None:
+        raise UserError("--launcher slurm needs --partition NAME; sinfo lists them")
     if launcher == "local" and gpus is not None and gpus * (jobs or 1) > cuda_device_count():
         at_once = f" for each of {jobs} rows at once" if (jobs or 1) > 1 else ""
         raise UserError(f"--gpus {gpus}{at_once}: this machine has {cuda_device_count()}")
-    return Launch(launcher, gpus or processes, jobs or 1, force)
+    return Launch(launcher, device, gpus or processes, jobs, force, resources, wait)
 
 
 def visible_gpus() -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,9 @@ class RowProcess:
         self.shown = Shown(row.name, self.folder, progress)
         progress(row.name, {"phase": "start", "text": ""})
         command = [sys.executable, "-m", "harness.job", str(self.folder.path), str(row.results)]
-        with self.folder.log.open("ab") as log:
-            # A session of its own: a terminal sends Ctrl-C to all that it started, and the job would be told twice.
+        # A session of its own: a terminal sends Ctrl-C to all that it started, and the job would be told twice. So it
+        # would be of SLURM's warning, which reaches every process of a job; what follows from it is the parent's word.
+        with self.folder.log.open("ab") as log, _deaf_to(signal.SIGUSR2):
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**kept(), "PYTHONUNBUFFERED": "1", **environment})
@@ -90,11 +92,22 @@ class RowProcess:
         return "failed"
 
 
-def prepare(row: ToRun, **facts: str) -> None:
+@contextlib.contextmanager
+def _deaf_to(number: signal.Signals) -> Iterator[None]:
+    """What is started within it never receives that signal, nor does what it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def prepare(row: ToRun) -> None:
     """Write down what is to run, and that it waits for it."""
     row.folder.path.mkdir(parents=True, exist_ok=True)
     write_json(row.folder.job, row.job.to_json())
-    say_waiting(row.folder, **facts)
+    row.folder.submitted.unlink(missing_ok=True)
+    say_waiting(row.folder)
 
 
 def forget(row: ToRun) -> None:

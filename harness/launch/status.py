@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.files import read_json
-from harness.launch.telling import BEAT, boot_id, read_status, start_of
+from harness.launch.telling import BEAT, boot_id, read_status, start_of, submission_of
 from harness.record import DamagedRecord, RowFolder, read_record
 
 SILENCE = 18 * BEAT
@@ -74,8 +74,8 @@ def status_of(folder: RowFolder, queued: Mapping[str, str] | None = None) -> Row
         return None
     said = read_status(folder)
     process = said.get("process") or {}
-    submitted = said.get("submitted") or {}
-    state, text, since = _state(folder, said, queued)
+    submitted = submission_of(folder)
+    state, text, since = _state(folder, said, submitted, queued)
     running = state == "running"
     return RowStatus(
         table, profile, row, job.get("seed"), key, state, text, said.get("phase"), said.get("done"), said.get("total"),
@@ -84,13 +84,13 @@ def status_of(folder: RowFolder, queued: Mapping[str, str] | None = None) -> Row
         str(folder.path), str(folder.log) if folder.log.is_file() else None)
 
 
-def _state(folder: RowFolder, said: dict[str, Any], queued: Mapping[str, str] | None) -> tuple[str, str, str | None]:
+def _state(folder: RowFolder, said: dict[str, Any], submitted: dict[str, Any], queued: Mapping[str, str] | None
+           ) -> tuple[str, str, str | None]:
     """State, what is to be said of it, and since when."""
     since = said.get("since")
     if said.get("state") == "running" and _lives(folder, said.get("process") or {}):
         return "running", said.get("text", ""), since
-    submitted = said.get("submitted") or {}
-    waits = _waits(said, queued)
+    waits = _waits(said, submitted, queued)
     if waits is not None:
         return "waiting", waits, since
     try:
@@ -118,19 +118,18 @@ def _lives(folder: RowFolder, process: dict[str, Any]) -> bool:
     return _quiet(folder) < SILENCE
 
 
-def _waits(said: dict[str, Any], queued: Mapping[str, str] | None) -> str | None:
+def _waits(said: dict[str, Any], submitted: dict[str, Any], queued: Mapping[str, str] | None) -> str | None:
     """For what a row waits, in words; None where it does not, or nobody is there who would start it."""
-    submitted = said.get("submitted") or {}
-    if submitted.get("cluster") == "slurm":
-        if queued is not None:
-            return queued.get(submitted["job"])
-        return "when the queue was last asked" if said.get("state") == "waiting" else None
+    if submitted.get("cluster") == "slurm" and queued is not None:
+        return queued.get(submitted["job"])
     if said.get("state") != "waiting":
         return None
-    runner = submitted or said.get("runner") or {}
-    if runner.get("boot") != boot_id():
-        return f"for a run on {runner.get('host')}"
-    return "for the rows before it" if start_of(runner["pid"]) == runner.get("started") else None
+    if submitted.get("cluster") == "slurm":
+        return "when the queue was last asked"
+    starter = submitted if "pid" in submitted else said.get("runner") or {}
+    if starter.get("boot") != boot_id():
+        return f"for a run on {starter.get('host')}"
+    return "for the rows before it" if start_of(starter["pid"]) == starter.get("started") else None
 
 
 def _gone(folder: RowFolder, process: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UserError
 from harness.files import read_json
 from harness.record import RowFolder, now
 
@@ -64,36 +65,45 @@ def write_status(folder: RowFolder, status: dict[str, Any]) -> None:
 
 def read_status(folder: RowFolder) -> dict[str, Any]:
     """What a row said last; empty where it said nothing, or nothing that can be read."""
-    from harness.errors import UserError
+    return _object(folder.status)
 
+
+def _object(path: Path) -> dict[str, Any]:
     try:
-        status = read_json(folder.status)
+        data = read_json(path)
     except UserError:
         return {}
-    return status if isinstance(status, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
-def say_waiting(folder: RowFolder, **facts: Any) -> None:
-    """Of a row that is to be started: which process waits to do it, and what else is known."""
-    write_status(folder, {"state": "waiting", "since": now(), "runner": myself(), **facts})
+def say_waiting(folder: RowFolder) -> None:
+    """Of a row that is to be started: which process waits to do it."""
+    write_status(folder, {"state": "waiting", "since": now(), "runner": myself()})
+
+
+def submission_of(folder: RowFolder) -> dict[str, Any]:
+    """The cluster's job that a row was submitted as: cluster, job, output; empty where it was not.
+
+    In a file of its own, which only the submitting process writes: the job may run before its number is known.
+    """
+    return _object(folder.submitted)
 
 
 class Teller:
     """`tell(phase, done, total, text, **facts)`: called by a row's work, writes where the row stands.
 
     The row's process says who it is and shows that it lives; one of its training's processes (`joined`) only goes on
-    telling. `facts` are anything that JSON can hold, shown by name.
+    telling. `facts` of a call are anything that JSON can hold, shown by name.
     """
 
-    def __init__(self, folder: RowFolder, joined: bool = False, **facts: Any) -> None:
+    def __init__(self, folder: RowFolder, joined: bool = False) -> None:
         self.folder, self.last, self.first, self.begun = folder, 0.0, 0, time.time()
         self.phase, self.joined = "", joined
         before = read_status(folder)
         if joined:
             self.status = before
             return
-        kept = {name: before[name] for name in ("submitted",) if name in before}
-        self.status = {"state": "running", "since": now(), "process": myself(), "phases": [], **kept, **facts}
+        self.status = {"state": "running", "since": now(), "process": myself(), "phases": []}
         write_status(folder, self.status)
         threading.Thread(target=self._beat, daemon=True).start()
 

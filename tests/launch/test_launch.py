@@ -48,6 +48,7 @@ def test_rows_at_once_share_gpus():
     (("local", "cuda", None, 2, None), "--gpus 2"),
     (("local", "cuda", 2, 2, None), "only one of them"),
     (("local", "cuda", 4, None, 2), "--gpus 4 for each of 2 rows at once: this machine has 0"),
+    (("slurm", "cuda", 8, None, None), "--partition"),
     (("pbs", "cpu", None, None, None), "local"),
 ])
 def test_what_does_not_go_together_is_refused(arguments, words, monkeypatch):

@@ -155,7 +155,8 @@ def test_a_row_waits_while_somebody_is_there_to_start_it(folder):
 
 
 def test_a_submitted_row_is_what_the_queue_says(folder):
-    say_waiting(folder, submitted={"cluster": "slurm", "job": "77_1"})
+    say_waiting(folder)
+    folder.submitted.write_text('{"cluster": "slurm", "job": "77_1"}')
     assert state(folder, {"77_1": "pending (Resources)"}) == ("waiting", "pending (Resources)")
     assert state(folder, {}) == ("gone", "never started: job 77_1 is not in the queue any more")
     assert state(folder, None)[0] == "waiting"  # no squeue here

@@ -1,0 +1,61 @@
+"""The options of `harness run` that say where rows run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+from harness.errors import UserError
+from harness.hardware import DEVICES, resolve_device
+from harness.launch.launch import Launch, make_launch
+from harness.launch.resources import Resources, gib_of, minutes_of, sbatch_option
+
+DEFAULT_TIME = "1-00:00:00"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Options of `--launcher slurm`, as given."""
+
+    partition: str | None
+    time: str | None
+    cpus: int | None
+    memory: str | None
+    account: str | None
+    qos: str | None
+    sbatch: tuple[str, ...]
+    no_wait: bool
+
+
+def launch_of(launcher: str, device: str, gpus: int | None, processes: int | None, jobs: int | None, force: bool,
+              cluster: Cluster) -> Launch:
+    """How rows are to be started. Raises UserError for options that do not go together.
+
+    On a cluster the device is not looked for here: it is cuda with --gpus, or where it is asked for, else cpu.
+    """
+    if launcher != "slurm":
+        for name, value in vars(cluster).items():
+            if value:
+                raise UserError(f"--{name.replace('_', '-')} is for --launcher slurm")
+        return make_launch(launcher, resolve_device(device), gpus, processes, jobs, force)
+    if device not in DEVICES:
+        raise UserError(f"--device {device}: choices are {', '.join(DEVICES)}")
+    there = "cpu" if device == "auto" and gpus is None else "cuda" if device == "auto" else device
+    return make_launch(launcher, there, gpus, processes, jobs, force, _resources(cluster, gpus), not cluster.no_wait)
+
+
+def _resources(cluster: Cluster, gpus: int | None) -> Resources | None:
+    if cluster.partition is None:
+        return None
+    return Resources(
+        cluster.partition, minutes_of(cluster.time or DEFAULT_TIME), gpus, cluster.cpus,
+        gib_of(cluster.memory) if cluster.memory else None, cluster.account, cluster.qos,
+        tuple(sbatch_option(text) for text in cluster.sbatch))
+
+
+def show_submission(launch: Launch, err: bool = False) -> None:
+    """With the plan: what each row's job asks for."""
+    if launch.resources is not None:
+        at_once = f"; at most {launch.jobs} at once" if launch.jobs else ""
+        typer.echo(f"{'each row a job:':<19} {launch.resources.text()}{at_once}", err=err)
