@@ -10,6 +10,7 @@ from harness.errors import UserError
 from harness.hardware import DEVICES, resolve_device
 from harness.launch.launch import Launch, make_launch
 from harness.launch.resources import Resources, gib_of, minutes_of, sbatch_option
+from harness.launch.team import world_size
 
 DEFAULT_TIME = "1-00:00:00"
 
@@ -34,6 +35,8 @@ def launch_of(launcher: str, device: str, gpus: int | None, processes: int | Non
 
     On a cluster the device is not looked for here: it is cuda with --gpus, or where it is asked for, else cpu.
     """
+    if (started := world_size()) is not None and (launcher != "local" or gpus or processes or (jobs or 1) > 1):
+        raise UserError(f"torchrun has started {started} processes: so no --launcher, --jobs, --gpus or --processes")
     if launcher != "slurm":
         for name, value in vars(cluster).items():
             if value:

@@ -51,9 +51,14 @@ def command(
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
     from harness.cli import everything, planned
     from harness.cli.launched import Cluster, launch_of, show_submission
+    from harness.launch import team
     from harness.plan import Options, make_plan, parse_assignments
     from harness.signals import interruptible
 
+    if team.rank() > 0:
+        with interruptible():
+            raise typer.Exit(0 if dry_run else team.follow())
+    context.with_resource(team.leading())
     if table == everything.NAME:
         everything.check_given(context)
         with interruptible():

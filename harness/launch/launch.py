@@ -19,6 +19,8 @@ PROCESSES = "HARNESS_PROCESSES"
 """Environment variable of a job: the most processes that its training may have."""
 LAUNCHER = "HARNESS_LAUNCHER"
 """Environment variable of a job: who started it."""
+CORES = "HARNESS_CORES"
+"""Environment variable of a job: its share of this machine's cores, where rows run at once and nobody chose threads."""
 FORCE = "HARNESS_FORCE"
 """Environment variable: set where checkpoints of other code may be continued; every process of a training sees it."""
 
@@ -89,8 +91,7 @@ class Launch:
         common = self.environment()
         if self.jobs in (None, 1):
             return [common]
-        threads = {} if "OMP_NUM_THREADS" in os.environ else {
-            "OMP_NUM_THREADS": str(max(1, usable_cores() // self.jobs))}
+        threads = share_of_cores(max(1, usable_cores() // self.jobs))
         return [{**common, **threads, **gpus} for gpus in shares(visible_gpus(), self.jobs)]
 
 
@@ -115,6 +116,11 @@ def make_launch(launcher: str, device: str, gpus: int | None, processes: int | N
         at_once = f" for each of {jobs} rows at once" if (jobs or 1) > 1 else ""
         raise UserError(f"--gpus {gpus}{at_once}: this machine has {cuda_device_count()}")
     return Launch(launcher, device, gpus or processes, jobs, force, resources, wait)
+
+
+def share_of_cores(cores: int) -> dict[str, str]:
+    """The environment of a row that has so many cores; what the user has set stays."""
+    return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(cores), CORES: str(cores)}
 
 
 def visible_gpus() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,26 +14,37 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.hardware import cuda_device_count, usable_cores
-from harness.launch.launch import PROCESSES
+from harness.launch.launch import CORES, PROCESSES
 from harness.launch.local import GRACE
 from harness.record import RowFolder
 from harness.signals import ENDING, Ended
 
 GONE = ("connection", "peer", "nccl", "gloo")
 """Words in the error of a process whose only fault is that another one has gone."""
+ENDED = {-signal.SIGTERM, 128 + signal.SIGTERM}
+"""Exit status of a process that was told to end."""
 
 
 def available_processes(device: str) -> int:
-    """How many processes a training may have here: as many as were asked for, else one a GPU."""
+    """How many processes a training may have here: torchrun's, or as many as were asked for, else one a GPU."""
+    from harness.launch import team
+
+    if (started := team.world_size()) is not None:
+        return started
     asked = os.environ.get(PROCESSES)
     return int(asked) if asked else max(1, cuda_device_count()) if device == "cuda" else 1
 
 
 def launch_training(folder: RowFolder, results: Path, processes: int) -> None:
-    """Train a row in several processes, one for each GPU, and wait.
+    """Train a row in several processes, one for each GPU, and wait; under torchrun in those that it started.
 
     Raises UserError with the error of the process that failed first, and KeyboardInterrupt where this is to end.
     """
+    from harness.launch import team
+
+    if team.world_size() is not None:
+        team.train_together(folder, results, processes)
+        return
     run_ranks(["-m", "harness.job", str(folder.path), str(results), "--train-only"], processes,
               f"training in {processes} processes", f"see {folder.log}")
 
@@ -62,22 +74,30 @@ def first_error(failures: dict[int, Any]) -> str:
     """What went wrong first, in words, of torch's `ProcessFailure`s by rank.
 
     When one process ends, the others fail, too, for want of it. So a process that a signal ended comes first, unless
-    the signal is SIGTERM, which the launcher itself sends; then errors that do not speak of lost connections; then
-    the earliest.
+    the signal is SIGTERM, which the launcher itself sends; then errors that do not speak of lost connections, nor of
+    being told to end; then the earliest.
     """
     def order(rank: int) -> tuple[int, int, int]:
         failure = failures[rank]
         text = _message(failure).lower()
-        killed = failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM
-        follower = failure.exitcode == -signal.SIGTERM or any(word in text for word in GONE)
+        killed = failure.exitcode < 0 and failure.exitcode not in ENDED
+        follower = failure.exitcode in ENDED or any(word in text for word in GONE)
         return (0 if killed else 2 if follower else 1, failure.timestamp, rank)
 
     rank = min(failures, key=order)
     failure = failures[rank]
     if failure.exitcode < 0:
         more = " (out of memory?)" if failure.exitcode == -signal.SIGKILL else ""
-        return f"process {rank} was ended by {failure.signal_name()}{more}"
+        return f"process {rank} was ended by {signal.Signals(-failure.exitcode).name}{more}"
     return f"process {rank}: {_message(failure)}"
+
+
+def failure_in_words(rank: int, process: subprocess.Popen[bytes], errors: Path) -> dict[str, Any]:
+    """What `first_error` reads, of a process of ours that failed, as JSON-able data; `errors` is its error file."""
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+    failure = ProcessFailure(local_rank=rank, pid=process.pid, exitcode=process.returncode, error_file=str(errors))
+    return {"exitcode": failure.exitcode, "message": failure.message, "timestamp": failure.timestamp}
 
 
 def record_error(error: Exception) -> None:
@@ -95,15 +115,17 @@ def _message(failure: Any) -> str:
 @contextmanager
 def _environment(processes: int) -> Iterator[None]:
     """What the launcher and its processes read: threads of each, and the time to end in."""
-    wanted = {"OMP_NUM_THREADS": str(max(1, usable_cores() // processes)),
-              "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(GRACE))}
-    added = [name for name in wanted if name not in os.environ]
-    os.environ.update({name: wanted[name] for name in added})
+    share = os.environ.get(CORES)
+    threads = str(max(1, (int(share) if share else usable_cores()) // processes))
+    before = dict(os.environ)
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(int(GRACE)))
+    if share or "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = threads
     try:
         yield
     finally:
-        for name in added:
-            del os.environ[name]
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -83,9 +83,10 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 
 def _threads() -> dict[str, str]:
     """Threads of the cores that SLURM gave, on clusters that do not bind jobs to them."""
+    from harness.launch.launch import share_of_cores
+
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    few = given.isdigit() and int(given) < usable_cores() and "OMP_NUM_THREADS" not in os.environ
-    return {"OMP_NUM_THREADS": given} if few else {}
+    return share_of_cores(int(given)) if given.isdigit() and int(given) < usable_cores() else {}
 
 
 def submitit_folder(results: Path) -> Path:

@@ -66,8 +66,7 @@ def test_a_signal_reaches_them_and_they_may_save(tmp_path):
 
 
 def failure(exitcode, message, timestamp):
-    name = signal.Signals(-exitcode).name if exitcode < 0 else "<N/A>"
-    return SimpleNamespace(exitcode=exitcode, message=message, timestamp=timestamp, signal_name=lambda: name)
+    return SimpleNamespace(exitcode=exitcode, message=message, timestamp=timestamp)
 
 
 @pytest.mark.parametrize(("failures", "words"), [
