@@ -21,7 +21,7 @@ from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import machine
 from harness.kinds import kind_of
-from harness.launch.launch import FORCE, launched_by
+from harness.launch.launch import FORCE, launched_by, processes_for
 from harness.launch.telling import teller
 from harness.layout import load_layout
 from harness.plan import Job
@@ -207,7 +207,6 @@ def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: S
 def processes_of(wanted: int, device: str) -> int:
     """In how many processes a training of a protocol's `wanted` runs here: one a GPU, if they can share evenly."""
     from harness.launch.ranks import available_processes
-    from harness.training.batches import processes_for
 
     return processes_for(wanted, available_processes(device))
 

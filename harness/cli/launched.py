@@ -8,9 +8,11 @@ import typer
 
 from harness.errors import UserError
 from harness.hardware import DEVICES, resolve_device
-from harness.launch.launch import Launch, make_launch
+from harness.launch.launch import Launch, make_launch, processes_for
 from harness.launch.resources import Resources, gib_of, minutes_of, sbatch_option
 from harness.launch.team import world_size
+from harness.plan import Plan
+from harness.task import Task
 
 DEFAULT_TIME = "1-00:00:00"
 
@@ -57,8 +59,19 @@ def _resources(cluster: Cluster, gpus: int | None) -> Resources | None:
         tuple(sbatch_option(text) for text in cluster.sbatch))
 
 
-def show_submission(launch: Launch, err: bool = False) -> None:
-    """With the plan: what each row's job asks for."""
+def show_launch(plan: Plan, launch: Launch) -> None:
+    """With the plan: what each row's job asks for, and how trainings share their steps out over processes."""
     if launch.resources is not None:
         at_once = f"; at most {launch.jobs} at once" if launch.jobs else ""
-        typer.echo(f"{'each row a job:':<19} {launch.resources.text()}{at_once}", err=err)
+        typer.echo(f"{'each row a job:':<19} {launch.resources.text()}{at_once}")
+    for text in dict.fromkeys(steps(job, launch) for job in plan.jobs.values() if job.train_key is not None):
+        typer.echo(f"{'steps:':<19} {text}")
+
+
+def steps(job: Task, launch: Launch) -> str:
+    """How a training's steps are made, against its protocol."""
+    train = job.to_json()["protocol"]["train"]
+    wanted, batch = train["processes"], train["batch_size"]
+    used = processes_for(wanted, launch.available(job.device))
+    more = "" if used == wanted else f"; {used} here, each accumulates {wanted // used} batches a step"
+    return f"{wanted} process(es) of {batch}, so {wanted * batch} a step, learning rate {train['lr']:g}{more}"

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
     from harness.cli import everything, planned
-    from harness.cli.launched import Cluster, launch_of, show_submission
+    from harness.cli.launched import Cluster, launch_of, show_launch
     from harness.launch import team
     from harness.plan import Options, make_plan, parse_assignments
     from harness.signals import interruptible
@@ -72,9 +72,9 @@ def command(
         eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split, device=launch.device,
         elsewhere=launch.elsewhere, seed=seed, results=results, settings=tuple(settings),
     ))
-    if dry_run or launch.elsewhere:
-        planned.show(plan) if not json_output or dry_run else None
-        show_submission(launch, err=json_output and not dry_run)
+    if dry_run or (launch.elsewhere and not json_output):
+        planned.show(plan)
+        show_launch(plan, launch)
     if dry_run:
         return
     from harness.cli.progress import RunDisplay

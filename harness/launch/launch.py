@@ -81,6 +81,14 @@ class Launch:
             print(f"the jobs go on without this command; they are ended by: scancel {numbers}", file=sys.stderr)
             raise
 
+    def available(self, device: str) -> int:
+        """How many processes a training may have, as far as it is known here."""
+        if self.processes is not None:
+            return self.processes
+        if device == "cpu":
+            return 1
+        return (self.resources.gpus or 1) if self.resources is not None else max(1, cuda_device_count())
+
     def environment(self) -> dict[str, str]:
         """What every row's process is told by its environment."""
         return {LAUNCHER: self.launcher, **({PROCESSES: str(self.processes)} if self.processes else {}),
@@ -121,6 +129,11 @@ def make_launch(launcher: str, device: str, gpus: int | None, processes: int | N
 def share_of_cores(cores: int) -> dict[str, str]:
     """The environment of a row that has so many cores; what the user has set stays."""
     return {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(cores), CORES: str(cores)}
+
+
+def processes_for(wanted: int, available: int) -> int:
+    """The most processes, of those available, that can share the batches of `wanted` evenly; at least 1."""
+    return max(n for n in range(1, max(min(wanted, available), 1) + 1) if wanted % n == 0)
 
 
 def visible_gpus() -> list[str]:

@@ -1,7 +1,8 @@
 """`--launcher slurm` against a real slurmctld and slurmd on this machine, which the script starts and ends itself.
 
-`python -m tests.nightly.slurm_real`, as root, with Debian's slurm-wlm and munge installed; about ten minutes on two
-cores. Prints a line for each thing that holds; the first that does not is an error.
+`python -m tests.nightly.slurm_real [rows|limit|cancelled ...]`, as root, with Debian's slurm-wlm and munge installed;
+about twenty minutes on two cores, most of it a training that must outlast its jobs. Prints a line for each thing that
+holds; the first that does not is an error.
 """
 
 from __future__ import annotations
@@ -143,7 +144,9 @@ def cancelled(harness: Harness, results: Path) -> None:
     holds("the same command went on with it", "continuing" in (Path(row["folder"]) / "log.txt").read_text())
     said(["scancel", "--signal=KILL", *harness.queue()], harness.environment)
     _, error = run.communicate(timeout=180)
-    holds("a job that is killed is told as such", run.returncode == 1 and "ended without a word" in error)
+    # The row's process may die a moment before its parent, which then says so.
+    holds("a job that is killed is told as such", run.returncode == 1
+          and ("ended without a word" in error or "ended with signal 9" in error))
     _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--results", results,
                        status=1)
     holds("a partition that is not there is named in one line", "sbatch refused" in error and "artition" in error
@@ -151,7 +154,8 @@ def cancelled(harness: Harness, results: Path) -> None:
 
 
 def main() -> int:
-    """Everything, in order."""
+    """The parts that were named, or all."""
+    parts = sys.argv[1:] or ["rows", "limit", "cancelled"]
     lacking = missing()
     if lacking:
         print(f"not here: {', '.join(lacking)} (apt-get install slurm-wlm munge, as root)", file=sys.stderr)
@@ -161,10 +165,14 @@ def main() -> int:
         os.chdir(name)
         harness = Harness(environment)
         here, there = Path(name) / "here", Path(name) / "there"
-        rows_run_in_parallel(harness, here, there)
-        time_limit(harness, here, there)
-        cancelled(harness, there)
-    print("all holds")
+        there.mkdir()
+        if "rows" in parts:
+            rows_run_in_parallel(harness, here, there)
+        if "limit" in parts:
+            time_limit(harness, here, there)
+        if "cancelled" in parts:
+            cancelled(harness, there)
+    print(f"all holds: {', '.join(parts)}")
     return 0
 
 
