@@ -56,9 +56,9 @@ class Harness:
         return said(["squeue", "--noheader", "--array", "--format", "%i"], self.environment).split()
 
 
-def holds(what: str, condition: bool) -> None:
-    """Print what holds. Raises AssertionError where it does not."""
-    assert condition, what
+def holds(what: str, condition: bool, said: object = "") -> None:
+    """Print what holds. Raises AssertionError where it does not, with what was `said`."""
+    assert condition, f"{what}: {said}"
     print(f"holds: {what}", flush=True)
 
 
@@ -144,13 +144,20 @@ def cancelled(harness: Harness, results: Path) -> None:
     holds("the same command went on with it", "continuing" in (Path(row["folder"]) / "log.txt").read_text())
     said(["scancel", "--signal=KILL", *harness.queue()], harness.environment)
     _, error = run.communicate(timeout=180)
-    # The row's process may die a moment before its parent, which then says so.
-    holds("a job that is killed is told as such", run.returncode == 1
-          and ("ended without a word" in error or "ended with signal 9" in error))
+    holds("a job that is killed leaves its row the time to save", run.returncode == 1 and "1 row(s) stopped" in error,
+          error)
+    run = harness.start("run", *SMOKE, *LONG, *SLURM, "--seed", 1, "--results", results)
+    wait_for(lambda: any(row["phase"] == "train" and row["state"] == "running" for row in harness.rows(results)),
+             "the training", 120)
+    row = next(row for row in harness.rows(results) if row["state"] == "running")
+    os.kill(row["pid"], signal.SIGKILL)
+    _, error = run.communicate(timeout=180)
+    holds("a row that is killed has failed, and the run says by what", run.returncode == 1
+          and "ended with signal 9 (out of memory?)" in error, error)
     _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--results", results,
                        status=1)
     holds("a partition that is not there is named in one line", "sbatch refused" in error and "artition" in error
-          and "Traceback" not in error)
+          and "Traceback" not in error, error)
 
 
 def main() -> int:
