@@ -96,7 +96,8 @@ def what(row: RowStatus) -> str:
         said = [row.since[:19].replace("T", " ")] if row.state == "done" and row.since else []
         return ", ".join([*said, row.text, *job] if row.text else [*said, *job])
     steps = f" {row.done}/{row.total}" if row.total and row.total > 1 else ""
-    left = [f"{duration(row.left_s)} left"] if row.left_s is not None else []
+    knows = row.text.endswith(" left")  # a training says it itself, and knows it better
+    left = [f"{duration(row.left_s)} left"] if row.left_s is not None and not knows else []
     facts = [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
              for name, value in row.facts.items()]
     text = [row.text] if row.text else []
