@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
@@ -43,7 +43,8 @@ def launch_of(launcher: str, device: str, gpus: int | None, processes: int | Non
         for name, value in vars(cluster).items():
             if value:
                 raise UserError(f"--{name.replace('_', '-')} is for --launcher slurm")
-        return make_launch(launcher, resolve_device(device), gpus, processes, jobs, force)
+        here = make_launch(launcher, resolve_device(device), gpus, processes, jobs, force)
+        return replace(here, processes=started) if started is not None else here
     if device not in DEVICES:
         raise UserError(f"--device {device}: choices are {', '.join(DEVICES)}")
     there = "cpu" if device == "auto" and gpus is None else "cuda" if device == "auto" else device

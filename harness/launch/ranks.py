@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,14 +56,16 @@ def run_ranks(arguments: Sequence[str], processes: int, what: str, hint: str) ->
     The port is one that is free. The cores are shared out, unless OMP_NUM_THREADS says otherwise.
     Raises UserError, naming `what` and ending in `hint`, with the error of the process that failed first.
     """
-    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=uuid.uuid4().hex,
-                          rdzv_backend="c10d", rdzv_endpoint="localhost:0", local_addr="localhost", max_restarts=0)
     try:
-        with _environment(processes), _handlers_kept():
+        with tempfile.TemporaryDirectory() as place, _environment(processes), _handlers_kept():
+            config = LaunchConfig(
+                min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=uuid.uuid4().hex, rdzv_backend="c10d",
+                rdzv_endpoint="localhost:0", local_addr="localhost", max_restarts=0,
+                logs_specs=DefaultLogsSpecs(log_dir=place))  # where the processes' errors are found; it is never tidied
             elastic_launch(config, sys.executable)(*arguments)
     except ChildFailedError as error:
         raise UserError(f"{what} failed: {first_error(error.failures)}; {hint}") from error

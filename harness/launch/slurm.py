@@ -55,23 +55,23 @@ class Submission:
     """What makes a job of the debug executor run."""
 
 
-def alive(facts: list[dict[str, Any]]) -> set[str] | None:
-    """The numbers of those jobs that wait or run; None where the queue does not answer."""
-    there = {one["job"] for one in facts if one["cluster"] == "local" and one["boot"] == boot_id()
+def alive(facts: list[dict[str, Any]]) -> dict[str, str] | None:
+    """Those jobs that wait or run, by number, with what the queue says; None where the queue does not answer."""
+    there = {one["job"]: "running" for one in facts if one["cluster"] == "local" and one["boot"] == boot_id()
              and start_of(one["pid"]) == one["started"]}
     numbers = [one["job"] for one in facts if one["cluster"] == "slurm"]
     if numbers:
         queue = ask_queue(numbers)
         if queue is None:
             return None
-        there |= set(queue)
+        there |= queue
     return there
 
 
 def jobs_of(rows: list[ToRun]) -> dict[str, str]:
     """By row the number of its job that waits or runs; a row without one is left out, all where squeue is silent."""
     known = {row.name: facts for row in rows if "job" in (facts := submission_of(row.folder))}
-    there = alive(list(known.values())) or set()
+    there = alive(list(known.values())) or {}
     return {name: facts["job"] for name, facts in known.items() if facts["job"] in there}
 
 
@@ -136,7 +136,7 @@ def wait(submissions: list[Submission], progress: Progress) -> dict[str, str]:
     shown = {one.row.name: Shown(one.row.name, one.row.folder, progress) for one in submissions}
     for one in submissions:
         one.finish()
-    asked, missing = time.monotonic(), set[str]()
+    asked, missing, why = 0.0, set[str](), dict[str, str]()
     while True:
         for one in submissions:
             name, folder = one.row.name, one.row.folder
@@ -159,6 +159,10 @@ def wait(submissions: list[Submission], progress: Progress) -> dict[str, str]:
             # Looked at twice: on a cluster a record may be seen here only a while after its job has left the queue.
             lost = {one.row.name for one in rest if there is not None and one.facts["job"] not in there}
             for one in rest:
+                words = (there or {}).get(one.facts["job"], "running")
+                if words != "running" and words != why.get(one.row.name):
+                    progress(one.row.name, {"phase": "waiting", "text": words})
+                why[one.row.name] = words
                 if one.row.name in lost & missing and not one.row.folder.record.is_file():
                     outcome[one.row.name] = _lost(one, progress)
             missing = lost

@@ -5,15 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.errors import UserError
+from harness.job import train_in_processes, training_folder
 from harness.launch import launch
 from harness.launch.launch import Launch, make_launch, shares
 from harness.launch.telling import read_status
+from harness.plan import Options, make_plan
 from harness.record import RowFolder
 from tests.helpers import ROOT, assert_user_error, harness
 
@@ -63,6 +66,28 @@ def test_the_number_of_processes_does_not_enter_a_key(tmp_path):
     keys = [[line.split("key ")[1] for line in plan.splitlines() if "key " in line] for plan in plans]
     assert len(keys[0]) == 3
     assert keys[0] == keys[1] == keys[2]
+
+
+def test_rows_that_share_a_training_do_it_once_in_several_processes(tmp_path, monkeypatch):
+    job = make_plan("table_s2", Options(profile="smoke", rows=("hrnet_w48",), device="cpu", results=str(tmp_path))
+                    ).jobs["hrnet_w48"]
+    begun = []
+
+    def launch_training(folder, results, processes):
+        begun.append(processes)
+        time.sleep(0.3)
+        training = training_folder(results, job)
+        training.final.write_bytes(b"")
+        training.finish({"identity": {"key": job.train_key}})
+
+    monkeypatch.setattr("harness.launch.ranks.launch_training", launch_training)
+    both = [threading.Thread(target=train_in_processes, args=(2, job, RowFolder(tmp_path / name), tmp_path))
+            for name in ("one", "other")]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert begun == [2]
 
 
 @pytest.mark.slow

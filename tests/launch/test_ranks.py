@@ -19,8 +19,12 @@ SCRIPT = Path(__file__).with_name("ranks_script.py")
 
 
 @pytest.fixture(autouse=True)
-def _import_this_tree(monkeypatch):
+def _import_this_tree_and_leave_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    yield
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def run(folder, how):

@@ -99,6 +99,24 @@ def test_a_job_that_left_nothing_has_failed(row):
     assert "log.out" in json.loads(row.folder.failure.read_text())["error"]
 
 
+def test_why_a_job_waits_is_told_once(row, monkeypatch):
+    told, answers = [], iter(["pending (Priority)", "pending (Resources)", "pending (Resources)", "running"])
+
+    def queue(numbers):
+        words = next(answers, None)
+        if words is None:
+            row.folder.record.write_text("{}")
+        return {"12": words or "completing"}
+
+    monkeypatch.setattr(slurm, "ask_queue", queue)
+    monkeypatch.setattr(slurm, "ASK", 0.0)
+    monkeypatch.setattr(slurm, "LOOK", 0.0)
+    job = slurm.Submission(row, {"cluster": "slurm", "job": "12"}, True)
+    assert slurm.wait([job], lambda name, event: told.append((event["phase"], event["text"]))) == {"hrnet_w48": "ran"}
+    assert told[:2] == [("waiting", "pending (Priority)"), ("waiting", "pending (Resources)")]
+    assert told[-1] == ("end", "")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", ["local", "debug"])
 def test_a_row_as_a_job(tmp_path, executor):
