@@ -7,7 +7,6 @@ With `--train-only`, as each of several processes that a launcher starts, it tra
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -22,6 +21,8 @@ from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import machine
 from harness.kinds import kind_of
+from harness.launch.launch import FORCE, launched_by, processes_for
+from harness.launch.telling import teller
 from harness.layout import load_layout
 from harness.plan import Job
 from harness.protocol import Means, make_protocol
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from harness.scoring import Scored
     from harness.training.checkpoints import TrainingFolder
 
-PROGRESS = "HARNESS_PROGRESS_FD"
-"""Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
-FORCE = "HARNESS_FORCE"
-"""Environment variable: set where checkpoints of other code may be continued; every process of a training sees it."""
 TRAINING = ("history", "best", "steps", "processes", "shares", "forced")
 """Of a training's result, what a record has."""
 BOOTSTRAP = 1000
@@ -153,7 +150,7 @@ def train_once(job: Task, model: torch.nn.Module, results: Path, start: Callable
 
     folder = training_folder(results, job)
     with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+        if "RANK" not in os.environ:  # for a training's own processes, the one that started them holds it
             stack.enter_context(locked(folder.lock, "the training", wait=True))
         finished = folder.finished()
         if finished is not None and finished["identity"]["key"] == job.train_key:
@@ -227,9 +224,19 @@ def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: S
 def processes_of(wanted: int, device: str) -> int:
     """In how many processes a training of a protocol's `wanted` runs here: one a GPU, if they can share evenly."""
     from harness.launch.ranks import available_processes
-    from harness.training.batches import processes_for
 
     return processes_for(wanted, available_processes(device))
+
+
+def train_in_processes(processes: int, job: Task, folder: RowFolder, results: Path) -> None:
+    """Do a training that wants several processes in them, unless it is done; one process is this one, later."""
+    from harness.launch.ranks import launch_training
+
+    if processes > 1:
+        training = training_folder(results, job)
+        with locked(training.lock, "the training", wait=True):
+            if training.finished() is None:
+                launch_training(folder, results, processes)
 
 
 def training_notes(result: dict[str, Any], train: Means, model: torch.nn.Module) -> list[str]:
@@ -288,11 +295,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        from harness.launch.ranks import launch_training
-
-        processes = processes_of(protocol.train.processes, job.device)
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(protocol.train.processes, job.device), job, folder, results)
         result = train(job, protocol, model, results, tell, evaluation)
         notes += training_notes(result, protocol.train, model)
     if train_only:
@@ -389,22 +393,6 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def teller() -> Tell:
-    """A function that reports progress to the runner, where one listens."""
-    descriptor = os.environ.get(PROGRESS)
-    if not descriptor:
-        return lambda *a: None
-    pipe = os.fdopen(int(descriptor), "w", buffering=1)
-
-    def tell(phase: str, done: int, total: int, text: str = "") -> None:
-        try:
-            pipe.write(json.dumps({"phase": phase, "done": done, "total": total, "text": text}) + "\n")
-        except OSError:  # the runner is gone; whether to end is the signal's business, not ours
-            return
-
-    return tell
-
-
 def end_with_parent() -> None:
     """Ask the kernel to terminate this process when its parent ends: a killed run leaves no training behind."""
     import ctypes
@@ -422,24 +410,28 @@ def main(arguments: list[str]) -> int:
     data = read_json(folder.job)
     kind = kind_of(data, str(folder.job))
     job: Task = kind.load("job").from_json(data)
+    tell = teller(folder, joined=train_only)
     try:
-        tell = teller() if not train_only else lambda *a: None
         with ending_interrupts():
             record = kind.load("run")(job, folder, results, tell, train_only)
         if not train_only:
-            write_record(folder, record)
+            write_record(folder, {**record, "launch": launched_by()})
+        tell.ended("done")
     except UserError as error:
         say(f"error: {error}")
         _failed(folder, job, error, str(error), train_only)
+        tell.ended("failed")
         return 1
     except KeyboardInterrupt as stop:
         say("interrupted; the same command continues from the last checkpoint")
+        tell.ended("stopped")
         return status(stop)
     except Exception as error:
         import traceback
 
         traceback.print_exc(file=sys.stdout)
         _failed(folder, job, error, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", train_only)
+        tell.ended("failed")
         return 1
     return 0
 

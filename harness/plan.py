@@ -36,6 +36,8 @@ class Options:
     eval_data_root: str | None = None
     eval_split: str | None = None
     device: str = "auto"
+    elsewhere: bool = False
+    """Rows run on another machine: `device` is cpu or cuda, and is not looked for here."""
     seed: int | None = None
     """None for the table's own seeds of the profile: mostly the one seed 0."""
     results: str = "runs"
@@ -127,7 +129,7 @@ def make_plan(table_name: str, options: Options) -> Plan:
                 raise unknown(f"row in {flag}", name, chosen)
     rows = [row for row in rows if row["id"] in chosen]
     results = Path(options.results)
-    device = resolve_device(options.device)
+    device = options.device if options.elsewhere else resolve_device(options.device)
     seeds = seeds_of(table, profile) if options.seed is None else (options.seed,)
     plan_row = kind.load("plan")
     jobs: dict[str, Task] = {}

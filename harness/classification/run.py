@@ -19,11 +19,11 @@ from harness.job import (
     prepare_torch,
     processes_of,
     say,
+    train_in_processes,
     train_once,
     training_folder,
     training_notes,
 )
-from harness.launch.ranks import launch_training
 from harness.protocol import checked
 from harness.record import RowFolder, code_hash, now, provenance
 from harness.registry import load_attribute, model_spec
@@ -77,9 +77,8 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        processes = processes_of(recipe.train.processes, job.device)
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(recipe.train.processes, job.device), job, folder, results)
         result = train(job, recipe, model, results, tell, listing)
         notes += training_notes(result, recipe.train, model)
     if train_only:

@@ -25,6 +25,7 @@ from harness.cli import (
     profile,
     report,
     run,
+    status,
 )
 from harness.errors import Interrupted, UserError, Verdict
 
@@ -40,8 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe, doctor,
-                predict, check):
+for command in (run, status, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe,
+                doctor, predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
 for group in (figure, baseline):
