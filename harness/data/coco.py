@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from harness.data.columns import (
     point_columns,
     read_json,
 )
+from harness.data.scan import list_chunks
 from harness.data.types import Boxes, Images, People, Split
 from harness.errors import UserError
 from harness.layout import Layout
+
+FIELDS = ("images", "annotations")
+"""The lists of an annotation file that are read."""
 
 PERSON = 1
 """COCO's category of people."""
@@ -41,12 +46,19 @@ def read_coco_split(annotations: Path, images_dir: Path, layout: Layout, dataset
     `foot_kpts` in a plain COCO file), wrong lengths, other than finite numbers, ids that repeat or point
     nowhere.
     """
-    content = read_json(annotations, f"annotations of {dataset}/{split}")
-    for field in ("images", "annotations"):
-        if not isinstance(content, dict) or field not in content:
+    listed: Any = []
+    parts, found = [], set()
+    for field, first, entries in list_chunks(annotations, FIELDS, f"annotations of {dataset}/{split}"):
+        if field == "images":
+            listed = listed + entries if first else entries
+        else:
+            parts.append(read_people(entries, layout, annotations, first))
+        found.add(field)
+    for field in FIELDS:
+        if field not in found:
             raise UserError(f"{annotations} has no list '{field}': not a COCO annotation file")
-    images = read_images(content["images"], images_dir, annotations)
-    people = read_people(content["annotations"], layout, annotations)
+    images, people = read_images(listed, images_dir, annotations), join_people(parts)
+    check_unique(people.id, f"{annotations}: annotation id")
     stray = ~np.isin(people.image_id, images.id)
     if stray.any():
         first = int(np.argmax(stray))
@@ -74,17 +86,19 @@ def read_images(entries: Any, folder: Path, path: Path) -> Images:
     return Images(ids[order], tuple(Path(folder) / names[i] for i in order), size[order])
 
 
-def read_people(entries: Any, layout: Layout, path: Path) -> People:
-    """The list `annotations` of an annotation file. Raises UserError as `read_coco_split` does."""
-    entries = check_entries(entries, lambda i: f"{path}: annotation {i} of the list", f"{path}: annotations")
+def read_people(entries: Any, layout: Layout, path: Path, first: int = 0) -> People:
+    """The list `annotations` of an annotation file, or a piece of it that begins with entry `first`.
+
+    Raises UserError as `read_coco_split` does; ids that repeat are not looked for.
+    """
+    entries = check_entries(entries, lambda i: f"{path}: annotation {first + i} of the list", f"{path}: annotations")
     entries = [entry for entry in entries if entry.get("category_id", PERSON) == PERSON]
 
     def where(i: int) -> str:
-        return f"{path}: annotation {entries[i].get('id', f'{i} of the list')}"
+        return f"{path}: annotation {entries[i].get('id', f'{first + i} of the list')}"
 
     check_fields(entries, layout, where)
     ids = id_column(entries, "id", where)
-    check_unique(ids, f"{path}: annotation id")
     keypoints = point_columns(entries, layout, where)
     box = list_column(entries, "bbox", 4, where)
     estimate = box[:, 3] * box[:, 2] * BOX_AREA_SHARE
@@ -98,6 +112,14 @@ def read_people(entries: Any, layout: Layout, path: Path) -> People:
         keypoints=keypoints,
         body_labelled=filled(entries, "num_keypoints", body.tolist(), where).astype(np.int64),
     )
+
+
+def join_people(parts: list[People]) -> People:
+    """People of several pieces of a file, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    return People(**{field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                     for field in fields(People)})
 
 
 def check_fields(entries: list[dict[str, Any]], layout: Layout, where: Where) -> None:

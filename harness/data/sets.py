@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.files import digest, sha256_file, write_json
 from harness.registry import load_attribute, spec_data
 
 if TYPE_CHECKING:
+    from harness.data.index import Index
     from harness.data.types import Split
 
 
@@ -203,16 +205,38 @@ def cut_split(split: Split, first: int, last: int | None) -> Split:
 
 
 def read_coco(spec: DatasetSpec, root: Path, split: str) -> Split:
-    """Reader of data sets in COCO-WholeBody's own form."""
-    from harness.data.coco import read_coco_split
+    """Reader of data sets in COCO-WholeBody's own form: from the split's index, which a large file gets here."""
+    from harness.data.index import FROM_BYTES, NoRoom, open_index
     from harness.layout import load_layout
 
-    DataRef(spec.name, str(root), split, spec.options).files()
-    entry = spec.splits[split]
-    annotations = first_existing(root, entry["annotations"])
-    assert annotations is not None  # files() has looked
-    return read_coco_split(annotations, root / entry["images"], load_layout(spec.layout), spec.name, split,
-                           first_existing(root, entry.get("detections", [])))
+    index, parse, images = coco_index(spec, root, split)
+    path = index.path()
+    if path is None and index.sources[0].stat().st_size >= FROM_BYTES:
+        try:
+            path = index.make(parse, images)
+        except NoRoom as error:
+            print(f"harness: note: {error}; {index.sources[0]} is read whole instead", file=sys.stderr)
+    if path is None:
+        return parse()
+    return open_index(path, images, load_layout(spec.layout), spec.name, split)
+
+
+def coco_index(spec: DatasetSpec, root: Path, split: str) -> tuple[Index, Callable[[], Split], Path]:
+    """The index of a split in COCO-WholeBody's form, what parses the split, and the folder of its images.
+
+    Raises UserError naming the first file that is missing.
+    """
+    from harness.data.coco import read_coco_split
+    from harness.data.index import Index
+    from harness.layout import load_layout
+
+    sources, (images,) = DataRef(spec.name, str(root), split, spec.options).files()
+    detections = sources[1] if len(sources) > 1 else None
+
+    def parse() -> Split:
+        return read_coco_split(sources[0], images, load_layout(spec.layout), spec.name, split, detections)
+
+    return Index(root, split, spec.layout, sources), parse, images
 
 
 def read_lsp(spec: DatasetSpec, root: Path, split: str) -> Split:
