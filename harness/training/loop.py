@@ -12,9 +12,9 @@ from typing import Any, cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import default_collate
 
-from harness.data.crops import init_worker
+from harness.data.loader import make_loader
 from harness.errors import UserError
 from harness.training import checkpoints
 from harness.training.batches import EpochBatches
@@ -101,10 +101,8 @@ class _Training:
         self.compiled: nn.Module = torch.compile(prepared) if self.train.compile else prepared  # type: ignore[assignment]
         self.batches = EpochBatches(len(lesson.samples), self.train, setting.seed, accelerator.process_index,
                                     accelerator.num_processes, lesson.whole_steps)
-        self.loader: DataLoader = DataLoader(
-            cast("Dataset[Any]", lesson.samples), batch_sampler=self.batches, num_workers=self.train.workers,
-            pin_memory=accelerator.device.type == "cuda", worker_init_fn=init_worker if self.train.workers else None,
-            generator=torch.Generator())  # else it takes a number from torch's own
+        self.loader = make_loader(lesson.samples, self.batches, self.train.workers,
+                                  pin_memory=accelerator.device.type == "cuda", say=told.say)
         self.meter = Meter(self.batches.step_size, lesson.unit)
         self.total = self.train.epochs * self.batches.steps
         self.at = Position()
