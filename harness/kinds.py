@@ -27,10 +27,11 @@ class Kind:
     run: str
     report: str
     check: str
+    learning: str | None
     code: tuple[str, ...]
 
     def load(self, field: str) -> Any:
-        """What one of plan, job, run, report and check names. Raises UserError where it cannot be loaded."""
+        """What one of plan, job, run, report, check and learning names. Raises UserError where it cannot be loaded."""
         return load_attribute(getattr(self, field))
 
 

@@ -21,6 +21,7 @@ from harness.cli import (
     gate,
     history,
     listing,
+    lr,
     predict,
     profile,
     report,
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (run, status, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe,
-                doctor, predict, check):
+                doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
 for group in (figure, baseline):

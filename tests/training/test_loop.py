@@ -218,6 +218,20 @@ def test_half_precision_on_a_cpu(make_training):
             make_accelerator("cpu", precision)
 
 
+def test_curves_for_tensorboard_go_on_where_the_training_does(make_training, tmp_path, monkeypatch):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    told = Told(evaluate=lambda network: (0.5, {"body": 0.25}), say=lambda text: None)
+    with monkeypatch.context() as patched:
+        cut_after(patched, 15)
+        with pytest.raises(Cut):
+            make_training("curves", told, evaluate_every=1)
+    make_training("curves", told, evaluate_every=1)
+    events = accumulator.EventAccumulator(str(tmp_path / "curves" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [6, 12, 18]
+    assert [event.step for event in events.Scalars("epoch/loss")] == [6, 12, 18]
+    assert [event.value for event in events.Scalars("AP/body")] == [0.25] * 3
+
+
 def test_what_is_said_before_and_while_it_trains(make_training):
     lines, told = [], []
     make_training("told", Told(lambda *event: told.append(event), None, lines.append), epochs=20)
