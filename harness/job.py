@@ -83,29 +83,46 @@ def evaluate_predictions(predictions: Predictions, split: Split, layout: Layout,
                          ) -> tuple[dict[str, Any], Scored]:
     """Rescore, suppress, score: metrics of every part, and the scored people."""
     from harness.inference.nms import select
-    from harness.scoring import Scored, score
+    from harness.scoring import Scored, pck, score
 
     kept, scores = select(predictions, layout, protocol)
     scored = Scored(image_id=predictions.image_id[kept], keypoints=predictions.keypoints[kept], score=scores)
-    return score(split.people, scored, layout, split.images.id), scored
+    metrics = score(split.people, scored, layout, split.images.id)
+    found = pck.find(split.people, scored, layout, split.images.id)
+    if found is not None:
+        metrics["body"] = {**metrics["body"], pck.METRIC: found.value}
+    return metrics, scored
 
 
 def intervals_of(scored: Scored, split: Split, layout: Layout, file: Path) -> dict[str, Any]:
     """Intervals of AP and AR of every part, from resampling the images; the resampled figures go to a file."""
     import numpy as np
 
-    from harness.scoring import match_parts
-    from harness.scoring.bootstrap import draw, informing_images, intervals_of_samples
+    from harness.scoring import match_parts, pck
+    from harness.scoring.bootstrap import draw, informing_images, interval, intervals_of_samples
     from harness.scoring.resample import resample, save_samples
 
     matches = match_parts(split.people, scored, layout, split.images.id)
-    samples = resample(matches, draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, LEVEL), ("AP", "AR"))
+    copies = draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, LEVEL)
+    samples = resample(matches, copies, ("AP", "AR"))
     parts = intervals_of_samples(matches, samples, LEVEL)
+    found = pck.find(split.people, scored, layout, split.images.id)
+    if found is not None:
+        samples["body"][pck.METRIC] = found.resampled(copies)
+        parts["body"][pck.METRIC] = interval(samples["body"][pck.METRIC], LEVEL, int(found.labelled.any(axis=1).sum()))
     save_samples(file, samples)
     return {"parts": {part: {m: [i.low, i.high] if i else None for m, i in metrics.items()}
                       for part, metrics in parts.items()},
             "level": LEVEL, "method": "image bootstrap", "resamples": BOOTSTRAP, "draws": DRAWS,
             "images": informing_images(matches, "AP"), "file": file.name}
+
+
+def pck_details(scored: Scored, split: Split, layout: Layout) -> dict[str, Any]:
+    """PCK's conventions, and its value for each joint; empty for data that it is not for."""
+    from harness.scoring import pck
+
+    found = pck.find(split.people, scored, layout, split.images.id)
+    return {"pck": found.to_json(layout)} if found is not None else {}
 
 
 def evaluation_noise(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell) -> dict[str, Any]:
@@ -314,7 +331,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
         "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
-        "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
+        "metrics": {"parts": metrics, **pck_details(scored, evaluation, layout)},
+        "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "people") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package),

@@ -49,13 +49,13 @@ def kind_of(data: Mapping[str, Any], place: str = "") -> Kind:
 
 
 def profile_of(table: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
-    """The profile that was asked for, or the one that tables of this kind have by default, as it is for this kind.
+    """The profile that was asked for, or the table's own default, or its kind's; as it is for this kind.
 
     A profile is there for its own `kind`, and for those that it has a section of under `kinds`.
     Raises UserError for an unknown one, and for one of another kind with those that fit.
     """
     kind = kind_of(table)
-    profile = spec_data("profiles", asked or kind.profile)
+    profile = spec_data("profiles", asked or table.get("default_profile") or kind.profile)
     if kind.name in profile.get("kinds", {}):
         return {"name": profile["name"], "kind": kind.name, **profile["kinds"][kind.name]}
     if kind_of(profile) != kind:
