@@ -84,9 +84,10 @@ def rows_run_in_parallel(harness: Harness, here: Path, results: Path) -> None:
     holds("the log lies in the row's folder", all(path.with_name("log.txt").is_file()
                                                   for path in results.glob("*/*/*/record.json")))
     before = {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")}
+    wait_for(lambda: not harness.queue(), "the jobs to leave the queue")
     _, error = harness("run", *SMOKE, *SLURM, "--results", results)
     holds("the same command again submits nothing", "submitted" not in error and not harness.queue()
-          and before == {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")})
+          and before == {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")}, error)
 
 
 def time_limit(harness: Harness, here: Path, results: Path) -> None:
