@@ -25,6 +25,7 @@ from harness.cli import (
     profile,
     report,
     run,
+    weights,
 )
 from harness.errors import Interrupted, UserError, Verdict
 
@@ -44,7 +45,7 @@ for command in (run, report, evaluate, explain, errors, profile, compare, gate, 
                 predict, check):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-for group in (figure, baseline):
+for group in (figure, baseline, weights):
     app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 
