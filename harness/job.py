@@ -293,7 +293,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     import torch
 
     from harness.inference.store import save_predictions
-    from harness.weights import load_initial, load_weights
+    from harness.weights import load_initial, load_weights, source_of
 
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
@@ -350,7 +350,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
-        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file),
+                    **source_of(weights_file)},
         "metrics": {"parts": metrics, **pck_details(scored, evaluation, layout)},
         "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "people") if k in result},

@@ -59,7 +59,7 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
     from harness.classification.answers import accuracy, intervals
     from harness.classification.samples import read_listing
     from harness.profiling.throughput import peak_bytes
-    from harness.weights import load_initial, load_weights
+    from harness.weights import load_initial, load_weights, source_of
 
     clock = _Clock()
     recipe, spec = checked(Recipe, job.protocol, str(folder.job)), model_spec(job.model)
@@ -107,7 +107,8 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         "data": {"train": {**_described(job.train), "images": result.get("images")} if job.train else None,
                  "eval": {**_described(job.evaluate), "images": len(listing), "classes": len(listing.classes),
                           "unreadable": int((~answers.readable).sum())}},
-        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file),
+                    **source_of(weights_file)},
         "metrics": {"parts": accuracy(answers)}, "intervals": intervals(answers), "evaluation_noise": noise,
         "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "images") if k in result},

@@ -27,6 +27,7 @@ from harness.cli import (
     report,
     run,
     status,
+    weights,
 )
 from harness.errors import Interrupted, UserError, Verdict
 
@@ -46,7 +47,7 @@ for command in (run, status, report, evaluate, explain, errors, profile, compare
                 doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-for group in (figure, baseline):
+for group in (figure, baseline, weights):
     app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 

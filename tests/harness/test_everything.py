@@ -16,7 +16,7 @@ from tests.helpers import assert_user_error, harness
 
 
 def test_every_table_is_made_once():
-    assert sorted([*tables(), "photographs"]) == sorted(names("tables"))  # which needs a data set that has to be fetched
+    assert sorted([*tables(), "photographs"]) == sorted(names("tables"))
 
 
 @pytest.mark.parametrize("figure", figures(), ids=lambda figure: figure.name)
