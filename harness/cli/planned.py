@@ -45,10 +45,20 @@ def _show_job(plan: Plan, job: Task, seeds: bool) -> str:
     """Print a job, its seed where the row has several; returns the name of its state."""
     state = state_of(plan.results, job)
     typer.echo(f"  {job.row:<18} {VERBS.get(state.name, state.name):<13} {job.status}: {job.model} on {job.device}, "
-               f"{job.work(seeds)}{_cost(job.expected)}; key {job.key[:12]}")
+               f"{job.work(seeds)}{_cost(job.expected)}{_room(job)}; key {job.key[:12]}")
     if state.name in ("failed", "damaged"):
         typer.echo(f"{'':<21}{state.detail}")
     return state.name
+
+
+def _room(job: Task) -> str:
+    """What the checkpoints of a training take, where the network's size is known."""
+    from harness.registry import model_spec
+    from harness.training.room import size_text, training_bytes
+
+    parameters = model_spec(job.model).parameters if job.train_key is not None else None
+    train = getattr(job, "protocol", {}).get("train", {})
+    return f", checkpoints {size_text(training_bytes(parameters, bool(train.get('ema'))))}" if parameters else ""
 
 
 def _cost(expected: dict[str, Any]) -> str:
