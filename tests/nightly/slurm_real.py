@@ -155,8 +155,8 @@ def cancelled(harness: Harness, results: Path) -> None:
     _, error = run.communicate(timeout=180)
     holds("a row that is killed has failed, and the run says by what", run.returncode == 1
           and "ended with signal 9 (out of memory?)" in error, error)
-    _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--results", results,
-                       status=1)
+    _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--seed", 2,
+                       "--results", results, status=1)
     holds("a partition that is not there is named in one line", "sbatch refused" in error and "artition" in error
           and "Traceback" not in error, error)
 
