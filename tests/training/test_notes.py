@@ -23,11 +23,12 @@ def test_as_many_processes_as_the_protocol_has_need_no_word():
 
 
 def test_fewer_accumulate_and_batch_norm_is_named():
-    shared = ("trained in 2 process(es) for 8 in the protocol: each accumulated the gradients of 4 batches of 64 a step, "
-              "so that steps have 512 people as there")
+    shared = ("trained in 2 process(es) for 8 in the protocol: each accumulated the gradients of 4 batches of 64 a "
+              "step, so that steps have 512 people as there")
     assert notes(LAYER_NORM, 2) == [shared]
     assert notes(BATCH_NORM, 2) == [
-        shared, "batch norm: statistics of 64 at once (protocol: 64), and running means over 4 of these a step (protocol: 1)"]
+        shared,
+        "batch norm: statistics of 64 at once (protocol: 64), and running means over 4 of these a step (protocol: 1)"]
 
 
 def test_parts_of_a_batch_are_what_batch_norm_sees():
