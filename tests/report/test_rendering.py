@@ -246,6 +246,7 @@ def test_latex_compiles(report, tmp_path):
 def test_latex_escapes():
     assert tex_escape("a_b & 50% {x} ZoomNet† SN* #1 $2 ~ ^ \\") == (
         r"a\_b \& 50\% \{x\} ZoomNet$^\dagger$ SN$^*$ \#1 \$2 \textasciitilde{} \textasciicircum{} \textbackslash{}")
+    assert tex_escape("--rows wo–ctm") == "-{}-rows wo--ctm"
     assert not {c for c in "&%$#_{}~^\\<>" if c not in ESCAPES}
 
 
