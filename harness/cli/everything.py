@@ -56,18 +56,18 @@ def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
 def _show(planned: list[tuple[str, Plan | UserError]]) -> None:
     from harness.cli import planned as words
 
-    minutes = 0.0
+    minutes, counted = 0.0, set[str]()
     for name, plan in planned:
         typer.echo(f"# {name}")
         if isinstance(plan, UserError):
             typer.echo(f"not made: {plan}\n")
         else:
-            minutes += words.show(plan)
+            minutes += words.show(plan, counted)
             typer.echo("")
     typer.echo("# figures")
     for figure in figures():
         typer.echo(f"{figure.name:<14} {figure.title}")
-    typer.echo(f"\nabout {minutes:g} minutes for the rows of all tables together")
+    typer.echo(f"\nabout {minutes:g} minutes for the rows of all tables together, each shared training once")
 
 
 def _table(name: str, plan: Plan, fresh: bool, stale: bool) -> str:

@@ -14,8 +14,12 @@ VERBS = {"new": "to run", "failed": "to run again", "damaged": "damaged"}
 """What a row's state means for the run; other states are their own word."""
 
 
-def show(plan: Plan) -> float:
-    """Print a plan (`--dry-run`); returns the minutes that its rows are expected to take."""
+def show(plan: Plan, counted: set[str] | None = None) -> float:
+    """Print a plan (`--dry-run`); returns the minutes that its rows are expected to take.
+
+    Rows share trainings of the same content: those of `counted` take no time here, and this plan's are added to it.
+    """
+    counted = set() if counted is None else counted
     profile = plan.profile
     typer.echo(f"{plan.table['title']}\nprofile {profile['name']}: {' '.join(profile['description'].split())}\n"
                f"results in {plan.results}/\n")
@@ -32,13 +36,17 @@ def show(plan: Plan) -> float:
     others = [row["id"] for row in plan.table["rows"] if row.get("alternative_to") and row not in plan.rows]
     if others:
         typer.echo(f"\nother readings, only when named (--rows): {', '.join(others)}")
-    minutes = sum(job.expected.get("minutes", 0) for job in todo)
+    minutes = 0.0
+    for job in todo:
+        if job.train_key is None or job.train_key not in counted:
+            minutes += job.expected.get("minutes", 0)
+            counted.add(job.train_key or job.key)
     what = "row(s)" if len(plan.jobs) == len({job.row for job in plan.jobs.values()}) else "training(s)"
     typer.echo(f"\n{len(todo)} {what} to run" + (f", about {minutes:g} minutes" if minutes else ""))
     expected = {**profile["expected"], **(plan.table.get("expected") or {}).get(profile["name"], {})}
     for key in ("time", "memory", "disk", "hardware"):
         typer.echo(f"{'expected ' + key + ':':<19} {expected[key]}")
-    return float(minutes)
+    return minutes
 
 
 def _show_job(plan: Plan, job: Task, seeds: bool) -> str:

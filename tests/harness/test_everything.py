@@ -32,7 +32,7 @@ def test_the_plan_is_shown_and_nothing_is_run(tmp_path):
     assert done.returncode == 0, done.stderr
     for name in tables():
         assert f"# {name}\n" in done.stdout
-    assert "minutes for the rows of all tables together" in done.stdout
+    assert "minutes for the rows of all tables together, each shared training once" in done.stdout
     assert not (tmp_path / "runs").exists()
 
 
