@@ -56,8 +56,10 @@ def test_cut_anywhere_and_continued_it_ends_in_the_same_bits(make_training, monk
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_after_the_step_with_everything_saved(make_training, tmp_path, monkeypatch, number):
+def test_a_signal_ends_it_after_the_step_with_everything_saved(make_training, tmp_path, request, number):
     straight, _ = make_training("straight")
+    before = signal.signal(number, signal.SIG_DFL)  # tests in the background of a shell ignore Ctrl-C
+    request.addfinalizer(lambda: signal.signal(number, before))
 
     class Asking(nn.Module):
         def __init__(self):
