@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,14 @@ from harness.training.meter import duration
 from harness.training.room import size_text, training_bytes
 from harness.training.state import seed_batch, unchanged
 
-BATCHES = 3
-"""Batches of the probe; the first warms up and is not counted."""
+BATCHES = 8
+"""Batches of the probe."""
 
-WORTHWHILE = 100
+WARM_UP = 3
+"""Of these not counted: memory is first asked for, kernels are chosen. The mean of two batches was four times too long
+on a busy machine, hence the median of five."""
+
+WORTHWHILE = 200
 """Steps below which a training is as quick as an estimate of it."""
 
 
@@ -76,5 +81,4 @@ def probe(model: nn.Module, lesson: Lesson, batches: list[Any], accelerator: Acc
 
         moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
         memory = peak_bytes(accelerator.device.type) + moments
-    counted = times[1:] or times
-    return Estimate(sum(counted) / len(counted) * parts, steps, memory, disk)
+    return Estimate(statistics.median(times[WARM_UP:] or times) * parts, steps, memory, disk)

@@ -236,12 +236,12 @@ def test_curves_for_tensorboard_go_on_where_the_training_does(make_training, tmp
 
 def test_what_is_said_before_and_while_it_trains(make_training):
     lines, told = [], []
-    make_training("told", Told(lambda *event: told.append(event), None, lines.append), epochs=20)
+    make_training("told", Told(lambda *event: told.append(event), None, lines.append), epochs=40)
     assert lines[0].startswith("estimate: ")
-    assert "120 steps" in lines[0]
+    assert "240 steps" in lines[0]
     done, total, text = told[-1]
-    assert (done, total) == (120, 120)
-    assert text.startswith("epoch 20/20, loss ")
+    assert (done, total) == (240, 240)
+    assert text.startswith("epoch 40/40, loss ")
     assert "points/s" in text
     assert "waiting for data" in text
 
@@ -251,7 +251,7 @@ def test_the_estimate_changes_nothing(make_training, monkeypatch):
         torch.manual_seed(0)
         return nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
-    with_it, _ = make_training("with", network=network(), epochs=20)
+    with_it, _ = make_training("with", network=network(), epochs=40)
     monkeypatch.setattr(loop, "WORTHWHILE", 10**9)
-    without, _ = make_training("without", network=network(), epochs=20)
+    without, _ = make_training("without", network=network(), epochs=40)
     assert equal(with_it, without)
