@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.protocol import Protocol
     from harness.scoring import Scored
     from harness.training.checkpoints import TrainingFolder
+    from harness.training.pose import PoseLesson
 
 TRAINING = ("history", "best", "steps", "processes", "shares", "forced")
 """Of a training's result, what a record has."""
@@ -169,18 +170,11 @@ def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, t
 
 def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: TrainingFolder, tell: Tell, evaluation: Split
            ) -> dict[str, Any]:
-    from harness.data.coco import trainable
-    from harness.data.crops import TrainCrops
     from harness.training.loop import Setting, Told, fit, make_accelerator
-    from harness.training.pose import PoseLesson
 
-    assert job.train is not None
     spec = model_spec(job.model, job.model_args)
     identity = {"key": job.train_key, "code": code_hash(spec.package)}
-    data = job.train.open()
-    people = trainable(data.people, data.images).nonzero()[0]
-    if len(people) == 0:
-        raise UserError(f"data set {job.train.title}: no person passes the training filter")
+    lesson = lesson_of(job, protocol)
     accelerator = make_accelerator(job.device, protocol.train.precision)
     model.to(accelerator.device)
 
@@ -191,9 +185,35 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: Trainin
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
-    lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
     return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity, forced()), folder, accelerator,
                Told(partial(tell, "train"), trained_ap, say))
+
+
+def lesson_of(job: Job, protocol: Protocol) -> PoseLesson:
+    """What a job's training learns, its data opened. Raises UserError where nobody there may be trained on."""
+    from harness.data.coco import trainable
+    from harness.data.crops import TrainCrops
+    from harness.training.pose import PoseLesson
+
+    assert job.train is not None
+    data = job.train.open()
+    people = trainable(data.people, data.images).nonzero()[0]
+    if len(people) == 0:
+        raise UserError(f"data set {job.train.title}: no person passes the training filter")
+    channels_last = model_spec(job.model, job.model_args).channels_last
+    return PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, channels_last)
+
+
+def learning(job: Job) -> tuple[torch.nn.Module, PoseLesson]:
+    """A job's network with its initial weights, and its lesson: for looking at a training without running it."""
+    from harness.weights import load_initial
+
+    prepare_torch(job.seed, job.device)
+    protocol, spec = make_protocol(job.protocol, f"row {job.row}"), model_spec(job.model, job.model_args)
+    model = build_model(spec, load_layout(job.layout).size)
+    if job.init:
+        load_initial(model, spec, Path(job.init))
+    return model, lesson_of(job, protocol)
 
 
 def chosen_ap(metrics: dict[str, Any], trained: tuple[str, ...]) -> float:
@@ -273,7 +293,7 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
     import torch
 
     from harness.inference.store import save_predictions
-    from harness.weights import load_initial, load_weights
+    from harness.weights import load_initial, load_weights, source_of
 
     seconds: dict[str, float] = {}
     clock = _Clock(seconds)
@@ -330,8 +350,10 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         "data": {"train": {**_described(job.train), "people": result.get("people")} if job.train else None, "eval": {
             **_described(job.evaluate, evaluation), "layout": layout.name, "boxes": protocol.test.boxes,
             "missing_parts": missing}},
-        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
-        "metrics": {"parts": metrics, **pck_details(scored, evaluation, layout)}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file),
+                    **source_of(weights_file)},
+        "metrics": {"parts": metrics, **pck_details(scored, evaluation, layout)},
+        "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "people") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package),

@@ -237,7 +237,9 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
 
 
 YOUNGER_MEANS: dict[str, Any] = {"train.accumulate": 1, "train.ema": 0.0, "train.compile": False}
-YOUNGER: dict[str, Any] = {**YOUNGER_MEANS, "train.parts": [], "train.clip_norm": None}
+YOUNGER: dict[str, Any] = {
+    **YOUNGER_MEANS, "train.parts": [], "train.clip_norm": None, "augment.version": "0.x", "augment.brightness": 0.0,
+    "augment.contrast": 0.0, "augment.saturation": 0.0, "augment.erase_probability": 0.0}
 """Settings that came after version 1 of the protocol: at these values, which are what there was before, they do not
 enter a key, so that earlier records and trainings keep theirs."""
 

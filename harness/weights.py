@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.registry import ModelSpec, load_attribute
+from harness.zoo import container
 
 FORMAT = "wholebody-harness"
 """Value of the key `format` in checkpoints that this project writes."""
@@ -57,16 +58,19 @@ def _attribute(holder: Any, name: str) -> Any:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint file as data: tensors, numbers and text, never code.
 
+    What this project wrote has its weights under `model` and what is known of them under `meta`, in safetensors too.
     Raises UserError naming the file where it is missing, damaged or holds objects that are not on the short
     allow-list.
     """
     if not path.is_file():
         raise UserError(f"weights file {path} not found")
+    meta = container.read_meta(path)
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == container.SUFFIX:
             from safetensors.torch import load_file
 
-            return dict(load_file(path))
+            state = dict(load_file(path))
+            return {"format": FORMAT, "meta": meta, "model": state} if meta is not None else state
         with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             data = torch.load(path, map_location="cpu", weights_only=True)
@@ -127,8 +131,14 @@ def load_weights(model: nn.Module, spec: ModelSpec, path: Path) -> None:
     Raises UserError listing the keys and shapes that do not fit; the network is then unchanged.
     """
     state, own = _converted(model, spec, path)
-    _refuse(_misfits(state, own, set(own)), spec, path)
+    refuse(misfits(state, own, set(own)), spec, path)
     model.load_state_dict(state, strict=True)
+
+
+def source_of(path: Path) -> dict[str, Any]:
+    """For a record: where weights came from before they were imported; empty where that is not known."""
+    source = (container.read_meta(path) or {}).get("source")
+    return {"source": source} if source else {}
 
 
 @dataclass(frozen=True)
@@ -171,7 +181,7 @@ def load_initial(model: nn.Module, spec: ModelSpec, path: Path, head: str = "") 
             named = {key.removeprefix(BACKBONE): key for key in state}
     fitting = {k: state[key] for k, key in named.items()
                if k in own and (k in needed or state[key].shape == own[k].shape)}
-    _refuse(_misfits(fitting, own, needed), spec, path)
+    refuse(misfits(fitting, own, needed), spec, path)
     model.load_state_dict(fitting, strict=False)
     return Initial(tuple(sorted(fitting)), tuple(sorted(set(own) - set(fitting))),
                    tuple(sorted(key for k, key in named.items() if k not in fitting)))
@@ -198,15 +208,17 @@ def _converted(model: nn.Module, spec: ModelSpec, path: Path, of_any_model: bool
         raise UserError(f"weights file {path} does not fit {spec.name}: {error}") from error
 
 
-def _misfits(state: dict[str, Tensor], own: dict[str, Tensor], needed: set[str]) -> dict[str, list[str]]:
+def misfits(state: dict[str, Tensor], own: dict[str, Tensor], needed: set[str]) -> dict[str, list[str]]:
+    """Keys that keep weights from fitting a network's `own`, of which `needed` must be there."""
     shapes = [f"{k} {tuple(state[k].shape)} for {tuple(own[k].shape)}" for k in state
               if k in own and state[k].shape != own[k].shape]
     missing, unexpected = sorted(needed - set(state)), sorted(set(state) - set(own))
     return {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
 
 
-def _refuse(misfits: dict[str, list[str]], spec: ModelSpec, path: Path) -> None:
+def refuse(found: dict[str, list[str]], spec: ModelSpec, path: Path) -> None:
+    """Raises UserError for keys of `misfits`, if there are any."""
     parts = [f"{len(keys)} {what} ({', '.join(keys[:4])}{', ...' if len(keys) > 4 else ''})"
-             for what, keys in misfits.items() if keys]
+             for what, keys in found.items() if keys]
     if parts:
         raise UserError(f"weights file {path} does not fit {spec.name}: keys " + "; ".join(parts))

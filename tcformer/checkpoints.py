@@ -16,9 +16,13 @@ WRAPPER = "module."
 BACKBONE = "backbone."
 HEAD = "head."
 
+PORT = (".projection.", ".proj.")
+"""The one name that MMPose's port (branch 0.x, models/backbones/tcformer.py) changed, in the patch embedding, and the
+authors' own."""
+
 
 def clean_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights of a checkpoint under bare keys.
+    """The weights of a checkpoint under bare keys, those of MMPose's port under the authors'.
 
     Args:
         checkpoint: what was read from the file: the weights themselves, or a mapping that holds them under
@@ -33,13 +37,18 @@ def clean_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             holder = holder[name]
     if not isinstance(holder, Mapping):
         raise ValueError(f"a checkpoint is a mapping of names to weights, not a {type(holder).__name__}")
-    weights = {str(key).removeprefix(WRAPPER): value for key, value in holder.items() if isinstance(value, Tensor)}
+    weights = {_own(str(key)): value for key, value in holder.items() if isinstance(value, Tensor)}
     if not weights:
         found = ", ".join(map(str, list(holder)[:5])) or "nothing"
         raise ValueError(
             f"no weights in the checkpoint: looked at its top and under {', '.join(HOLDERS)}; found {found}"
         )
     return weights
+
+
+def _own(key: str) -> str:
+    key = key.removeprefix(WRAPPER)
+    return key.replace(*PORT) if "patch_embed" in key else key
 
 
 def backbone_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from harness.classification.answers import Answers
+    from harness.classification.lesson import ClassLesson
     from harness.classification.pictures import PictureRef
     from harness.classification.samples import Listing
     from harness.training.checkpoints import TrainingFolder
@@ -58,7 +59,7 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
     from harness.classification.answers import accuracy, intervals
     from harness.classification.samples import read_listing
     from harness.profiling.throughput import peak_bytes
-    from harness.weights import load_initial, load_weights
+    from harness.weights import load_initial, load_weights, source_of
 
     clock = _Clock()
     recipe, spec = checked(Recipe, job.protocol, str(folder.job)), model_spec(job.model)
@@ -106,7 +107,8 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         "data": {"train": {**_described(job.train), "images": result.get("images")} if job.train else None,
                  "eval": {**_described(job.evaluate), "images": len(listing), "classes": len(listing.classes),
                           "unreadable": int((~answers.readable).sum())}},
-        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file)},
+        "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file),
+                    **source_of(weights_file)},
         "metrics": {"parts": accuracy(answers)}, "intervals": intervals(answers), "evaluation_noise": noise,
         "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "images") if k in result},
@@ -147,6 +149,22 @@ def _train(job: ClassificationJob, recipe: Recipe, model: nn.Module, folder: Tra
     lesson = ClassLesson(samples, recipe, job.seed)
     return fit(model, lesson, Setting(job.seed, meta, False, identity, forced()), folder, accelerator,
                Told(partial(tell, "train"), top1, say))
+
+
+def learning(job: ClassificationJob) -> tuple[nn.Module, ClassLesson]:
+    """A job's network with its initial weights, and its lesson: for looking at a training without running it."""
+    from harness.classification.lesson import ClassLesson
+    from harness.classification.samples import TrainPictures, read_listing
+    from harness.weights import load_initial
+
+    assert job.train is not None
+    prepare_torch(job.seed, job.device)
+    job.train.make()
+    recipe, listing = checked(Recipe, job.protocol, f"row {job.row}"), read_listing(job.train)
+    model = build(job, len(listing.classes))
+    if job.init:
+        load_initial(model, model_spec(job.model), Path(job.init), job.classifier["head"])
+    return model, ClassLesson(TrainPictures(listing, recipe, job.seed), recipe, job.seed)
 
 
 def answer_all(model: nn.Module, job: ClassificationJob, recipe: Recipe, listing: Listing, tell: Tell,

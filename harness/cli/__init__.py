@@ -21,11 +21,13 @@ from harness.cli import (
     gate,
     history,
     listing,
+    lr,
     predict,
     profile,
     report,
     run,
     status,
+    weights,
 )
 from harness.errors import Interrupted, UserError, Verdict
 
@@ -42,10 +44,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (run, status, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe,
-                doctor, predict, check):
+                doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-for group in (figure, baseline):
+for group in (figure, baseline, weights):
     app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 

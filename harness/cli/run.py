@@ -61,11 +61,13 @@ def command(
     context.with_resource(team.leading())
     if table == everything.NAME:
         everything.check_given(context)
-        with interruptible():
-            everything.run(Options(profile=profile, device=device, seed=seed, results=results), dry_run, fresh, stale)
-        return
     cluster = Cluster(partition, time, cpus, memory, account, qos, tuple(sbatch), no_wait)
     launch = launch_of(launcher, device, gpus, processes, jobs, force, cluster)
+    if table == everything.NAME:
+        with interruptible():
+            everything.run(Options(profile=profile, device=launch.device, seed=seed, results=results), dry_run, fresh,
+                           stale, launch)
+        return
     plan = make_plan(table, Options(
         profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
         weights=parse_assignments(weights, "--weights"), init=parse_assignments(init, "--init"),

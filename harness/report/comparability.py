@@ -38,9 +38,10 @@ def comparability(result: RowResult, published: PublishedRow, profile: Mapping[s
 
 
 def used_published_weights(result: RowResult, published: PublishedRow) -> bool:
-    """Whether a record tested the very file that the published row names, known by the hash in its name."""
+    """Whether a record tested the very file that the published row names, known by the hash in its name; or weights
+    that were imported from it."""
     match = re.search(r"-([0-9a-f]{8})_\d{8}\.pth$", published.checkpoint or "")
-    digest = result.get("weights", "sha256")
+    digest = result.get("weights", "source", "sha256") or result.get("weights", "sha256")
     return bool(match and digest and not trained_here(result) and str(digest).startswith(match[1]))
 
 

@@ -39,7 +39,7 @@ class Found:
         return float(self.right.sum() / self.labelled.sum()) if self.labelled.any() else None
 
     def resampled(self, copies: np.ndarray) -> np.ndarray:
-        """(B,) PCK of B resamples, `copies` (B, I) saying how often each image stands in each; NaN where none counts."""
+        """(B,) PCK of B resamples; `copies` (B, I) says how often each image stands in each. NaN where none counts."""
         right, labelled = (copies @ counts.sum(axis=1).astype(np.int64) for counts in (self.right, self.labelled))
         return np.divide(right, labelled, out=np.full(len(copies), np.nan), where=labelled > 0)
 

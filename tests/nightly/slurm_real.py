@@ -84,9 +84,10 @@ def rows_run_in_parallel(harness: Harness, here: Path, results: Path) -> None:
     holds("the log lies in the row's folder", all(path.with_name("log.txt").is_file()
                                                   for path in results.glob("*/*/*/record.json")))
     before = {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")}
+    wait_for(lambda: not harness.queue(), "the jobs to leave the queue")
     _, error = harness("run", *SMOKE, *SLURM, "--results", results)
     holds("the same command again submits nothing", "submitted" not in error and not harness.queue()
-          and before == {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")})
+          and before == {path: path.stat().st_mtime_ns for path in results.glob("*/*/*/record.json")}, error)
 
 
 def time_limit(harness: Harness, here: Path, results: Path) -> None:
@@ -154,8 +155,8 @@ def cancelled(harness: Harness, results: Path) -> None:
     _, error = run.communicate(timeout=180)
     holds("a row that is killed has failed, and the run says by what", run.returncode == 1
           and "ended with signal 9 (out of memory?)" in error, error)
-    _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--results", results,
-                       status=1)
+    _, error = harness("run", *SMOKE, *LONG, "--launcher", "slurm", "--partition", "nowhere", "--seed", 2,
+                       "--results", results, status=1)
     holds("a partition that is not there is named in one line", "sbatch refused" in error and "artition" in error
           and "Traceback" not in error, error)
 

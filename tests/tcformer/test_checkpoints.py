@@ -30,6 +30,14 @@ def test_backbone_of_a_pose_file():
     assert backbone_state_dict({"state_dict": pose}).keys() == {"block1.0.norm1.weight"}
 
 
+def test_the_port_in_mmpose_names_its_patch_embedding_otherwise():
+    port = {"backbone.patch_embed1.projection.bias": torch.ones(1), "backbone.block1.0.attn.proj.bias": torch.ones(2)}
+    assert list(clean_state_dict({"state_dict": port})) == [
+        "backbone.patch_embed1.proj.bias",
+        "backbone.block1.0.attn.proj.bias",
+    ]
+
+
 @pytest.mark.parametrize("checkpoint", [{}, {"epoch": 3}, {"state_dict": {}}])
 def test_nothing_to_load(checkpoint):
     with pytest.raises(ValueError, match="no weights"):

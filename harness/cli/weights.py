@@ -1,0 +1,46 @@
+"""`harness weights`: list, import, export."""
+
+from __future__ import annotations
+
+import typer
+
+NAME = "weights"
+EXAMPLE = "harness weights import hrnet_w48-8ef0771d.pth --model hrnet_w48"
+
+app = typer.Typer(help="Weights in and out: known published files, files of other projects, weights to give away.",
+                  no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list", epilog="Example: harness weights list --table table_s2")
+def list_known(table: str | None = typer.Option(None, help="only files that are evaluated as, or start, its rows"),
+               json_output: bool = typer.Option(False, "--json", help="print as JSON, with all fields")) -> None:
+    """List the published files that are known by name: what they are, and what they should reach. None is here, and
+    none is ever downloaded; `harness run TABLE --profile paper --weights-dir DIR` looks for them in a folder."""
+    from harness.zoo import listing
+
+    typer.echo(listing.as_json(table) if json_output else listing.as_text(table))
+
+
+@app.command("import", epilog=f"Example: {EXAMPLE}")
+def import_file(
+    file: str = typer.Argument(help="weights of the TCFormer authors, mmpose 0.x or 1.x, timm or torchvision, or of "
+                                    "this project"),
+    model: str = typer.Option(..., help="the network that they are for; `harness list models`"),
+    out: str | None = typer.Option(None, help="file to write; by default FILE's name with .safetensors, here"),
+    force: bool = typer.Option(False, "--force", help="write over a file that is there"),
+) -> None:
+    """Say what a file of weights is, what of it a network uses and what not, and write it in this project's form:
+    safetensors with its origin, for --weights and --init. No code in the file is run."""
+    from pathlib import Path
+
+    from harness.registry import model_spec
+    from harness.zoo.places import new_file
+
+    model_spec(model)
+    target = new_file(Path(out) if out else Path(Path(file).stem + ".safetensors"), force)
+    from harness.zoo import importing, words
+
+    found = importing.read(Path(file), model)
+    importing.write(found, target)
+    for line in words.lines(found, target):
+        typer.echo(line)

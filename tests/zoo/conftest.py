@@ -1,0 +1,29 @@
+"""Weights in the forms that other projects write, of small networks of ours."""
+
+import pytest
+import torch
+
+from harness.registry import build_model, model_spec
+
+
+def state_of(name, keypoints=133):
+    """A network's state, its values lively and always the same."""
+    torch.manual_seed(0)
+    model = build_model(model_spec(name), keypoints)
+    return {key: torch.rand(value.shape) if value.is_floating_point() else value + 7
+            for key, value in model.state_dict().items()}
+
+
+def renamed(state, old, new):
+    return {key.replace(old, new, 1): value for key, value in state.items()}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Save data under a name with torch; the path."""
+
+    def save(data, name="w.pth"):
+        torch.save(data, tmp_path / name)
+        return tmp_path / name
+
+    return save
