@@ -32,7 +32,7 @@ class Finding:
 def examine(results: str) -> list[Finding]:
     """Look at everything a run may need."""
     return [_python(), *(_package(d, m) for d, m in NEEDED.items()), _torch_device(), _memory(), _folder(results),
-            _xtcocotools(), _mmpose(), *_plugins()]
+            _submitit(), _xtcocotools(), _mmpose(), *_plugins()]
 
 
 def _python() -> Finding:
@@ -89,6 +89,16 @@ def _folder(results: str) -> Finding:
     if not existed:
         path.rmdir()
     return Finding("ok", "results", f"{path.resolve()}, {free:.0f} GiB free")
+
+
+def _submitit() -> Finding:
+    try:
+        version = importlib.metadata.version("submitit")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("optional", "submitit", "only --launcher slurm needs it",
+                       "python -m pip install 'wholebody-harness[slurm]'")
+    return Finding("ok", "submitit", f"{version} (--launcher slurm)" + (
+        "" if shutil.which("sbatch") else "; there is no sbatch here"))
 
 
 def _xtcocotools() -> Finding:

@@ -7,7 +7,6 @@ With `--train-only`, as each of several processes that a launcher starts, it tra
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -22,6 +21,8 @@ from harness.errors import UserError
 from harness.files import locked, read_json, sha256_file
 from harness.hardware import machine
 from harness.kinds import kind_of
+from harness.launch.launch import FORCE, launched_by, processes_for
+from harness.launch.telling import teller
 from harness.layout import load_layout
 from harness.plan import Job
 from harness.protocol import Means, make_protocol
@@ -41,11 +42,8 @@ if TYPE_CHECKING:
     from harness.protocol import Protocol
     from harness.scoring import Scored
     from harness.training.checkpoints import TrainingFolder
+    from harness.training.pose import PoseLesson
 
-PROGRESS = "HARNESS_PROGRESS_FD"
-"""Environment variable: the pipe on which the runner wants to hear of progress, as JSON lines."""
-FORCE = "HARNESS_FORCE"
-"""Environment variable: set where checkpoints of other code may be continued; every process of a training sees it."""
 TRAINING = ("history", "best", "steps", "processes", "shares", "forced")
 """Of a training's result, what a record has."""
 BOOTSTRAP = 1000
@@ -86,29 +84,46 @@ def evaluate_predictions(predictions: Predictions, split: Split, layout: Layout,
                          ) -> tuple[dict[str, Any], Scored]:
     """Rescore, suppress, score: metrics of every part, and the scored people."""
     from harness.inference.nms import select
-    from harness.scoring import Scored, score
+    from harness.scoring import Scored, pck, score
 
     kept, scores = select(predictions, layout, protocol)
     scored = Scored(image_id=predictions.image_id[kept], keypoints=predictions.keypoints[kept], score=scores)
-    return score(split.people, scored, layout, split.images.id), scored
+    metrics = score(split.people, scored, layout, split.images.id)
+    found = pck.find(split.people, scored, layout, split.images.id)
+    if found is not None:
+        metrics["body"] = {**metrics["body"], pck.METRIC: found.value}
+    return metrics, scored
 
 
 def intervals_of(scored: Scored, split: Split, layout: Layout, file: Path) -> dict[str, Any]:
     """Intervals of AP and AR of every part, from resampling the images; the resampled figures go to a file."""
     import numpy as np
 
-    from harness.scoring import match_parts
-    from harness.scoring.bootstrap import draw, informing_images, intervals_of_samples
+    from harness.scoring import match_parts, pck
+    from harness.scoring.bootstrap import draw, informing_images, interval, intervals_of_samples
     from harness.scoring.resample import resample, save_samples
 
     matches = match_parts(split.people, scored, layout, split.images.id)
-    samples = resample(matches, draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, LEVEL), ("AP", "AR"))
+    copies = draw(matches, np.random.default_rng(DRAWS), BOOTSTRAP, LEVEL)
+    samples = resample(matches, copies, ("AP", "AR"))
     parts = intervals_of_samples(matches, samples, LEVEL)
+    found = pck.find(split.people, scored, layout, split.images.id)
+    if found is not None:
+        samples["body"][pck.METRIC] = found.resampled(copies)
+        parts["body"][pck.METRIC] = interval(samples["body"][pck.METRIC], LEVEL, int(found.labelled.any(axis=1).sum()))
     save_samples(file, samples)
     return {"parts": {part: {m: [i.low, i.high] if i else None for m, i in metrics.items()}
                       for part, metrics in parts.items()},
             "level": LEVEL, "method": "image bootstrap", "resamples": BOOTSTRAP, "draws": DRAWS,
             "images": informing_images(matches, "AP"), "file": file.name}
+
+
+def pck_details(scored: Scored, split: Split, layout: Layout) -> dict[str, Any]:
+    """PCK's conventions, and its value for each joint; empty for data that it is not for."""
+    from harness.scoring import pck
+
+    found = pck.find(split.people, scored, layout, split.images.id)
+    return {"pck": found.to_json(layout)} if found is not None else {}
 
 
 def evaluation_noise(model: torch.nn.Module, job: Job, protocol: Protocol, split: Split, tell: Tell) -> dict[str, Any]:
@@ -136,7 +151,7 @@ def train_once(job: Task, model: torch.nn.Module, results: Path, start: Callable
 
     folder = training_folder(results, job)
     with contextlib.ExitStack() as stack:
-        if os.environ.get("RANK", "0") == "0":  # of several processes, one holds the training for all
+        if "RANK" not in os.environ:  # for a training's own processes, the one that started them holds it
             stack.enter_context(locked(folder.lock, "the training", wait=True))
         finished = folder.finished()
         if finished is not None and finished["identity"]["key"] == job.train_key:
@@ -155,18 +170,11 @@ def train(job: Job, protocol: Protocol, model: torch.nn.Module, results: Path, t
 
 def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: TrainingFolder, tell: Tell, evaluation: Split
            ) -> dict[str, Any]:
-    from harness.data.coco import trainable
-    from harness.data.crops import TrainCrops
     from harness.training.loop import Setting, Told, fit, make_accelerator
-    from harness.training.pose import PoseLesson
 
-    assert job.train is not None
     spec = model_spec(job.model, job.model_args)
     identity = {"key": job.train_key, "code": code_hash(spec.package)}
-    data = job.train.open()
-    people = trainable(data.people, data.images).nonzero()[0]
-    if len(people) == 0:
-        raise UserError(f"data set {job.train.title}: no person passes the training filter")
+    lesson = lesson_of(job, protocol)
     accelerator = make_accelerator(job.device, protocol.train.precision)
     model.to(accelerator.device)
 
@@ -177,9 +185,35 @@ def _train(job: Job, protocol: Protocol, model: torch.nn.Module, folder: Trainin
 
     meta = {"model": job.model, "model_args": job.model_args, "layout": job.layout, "protocol": job.protocol,
             "title": job.title, "status": job.status}
-    lesson = PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, spec.channels_last)
     return fit(model, lesson, Setting(job.seed, meta, spec.channels_last, identity, forced()), folder, accelerator,
                Told(partial(tell, "train"), trained_ap, say))
+
+
+def lesson_of(job: Job, protocol: Protocol) -> PoseLesson:
+    """What a job's training learns, its data opened. Raises UserError where nobody there may be trained on."""
+    from harness.data.coco import trainable
+    from harness.data.crops import TrainCrops
+    from harness.training.pose import PoseLesson
+
+    assert job.train is not None
+    data = job.train.open()
+    people = trainable(data.people, data.images).nonzero()[0]
+    if len(people) == 0:
+        raise UserError(f"data set {job.train.title}: no person passes the training filter")
+    channels_last = model_spec(job.model, job.model_args).channels_last
+    return PoseLesson(TrainCrops(data, people, protocol, job.seed), protocol, channels_last)
+
+
+def learning(job: Job) -> tuple[torch.nn.Module, PoseLesson]:
+    """A job's network with its initial weights, and its lesson: for looking at a training without running it."""
+    from harness.weights import load_initial
+
+    prepare_torch(job.seed, job.device)
+    protocol, spec = make_protocol(job.protocol, f"row {job.row}"), model_spec(job.model, job.model_args)
+    model = build_model(spec, load_layout(job.layout).size)
+    if job.init:
+        load_initial(model, spec, Path(job.init))
+    return model, lesson_of(job, protocol)
 
 
 def chosen_ap(metrics: dict[str, Any], trained: tuple[str, ...]) -> float:
@@ -210,9 +244,19 @@ def predict_split(model: torch.nn.Module, job: Job, protocol: Protocol, split: S
 def processes_of(wanted: int, device: str) -> int:
     """In how many processes a training of a protocol's `wanted` runs here: one a GPU, if they can share evenly."""
     from harness.launch.ranks import available_processes
-    from harness.training.batches import processes_for
 
     return processes_for(wanted, available_processes(device))
+
+
+def train_in_processes(processes: int, job: Task, folder: RowFolder, results: Path) -> None:
+    """Do a training that wants several processes in them, unless it is done; one process is this one, later."""
+    from harness.launch.ranks import launch_training
+
+    if processes > 1:
+        training = training_folder(results, job)
+        with locked(training.lock, "the training", wait=True):
+            if training.finished() is None:
+                launch_training(folder, results, processes)
 
 
 def training_notes(result: dict[str, Any], train: Means, model: torch.nn.Module) -> list[str]:
@@ -271,11 +315,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        from harness.launch.ranks import launch_training
-
-        processes = processes_of(protocol.train.processes, job.device)
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(protocol.train.processes, job.device), job, folder, results)
         result = train(job, protocol, model, results, tell, evaluation)
         notes += training_notes(result, protocol.train, model)
     if train_only:
@@ -311,7 +352,8 @@ def run_job(job: Job, folder: RowFolder, results: Path, tell: Tell, train_only: 
             "missing_parts": missing}},
         "weights": {"init": job.init, **initial, "file": str(weights_file), "sha256": sha256_file(weights_file),
                     **source_of(weights_file)},
-        "metrics": {"parts": metrics}, "intervals": intervals, "evaluation_noise": noise, "notes": notes,
+        "metrics": {"parts": metrics, **pck_details(scored, evaluation, layout)},
+        "intervals": intervals, "evaluation_noise": noise, "notes": notes,
         "training": {k: result[k] for k in (*TRAINING, "people") if k in result},
         "predictions": folder.predictions.name,
         "code": {"hash": code_hash(spec.package),
@@ -373,22 +415,6 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def teller() -> Tell:
-    """A function that reports progress to the runner, where one listens."""
-    descriptor = os.environ.get(PROGRESS)
-    if not descriptor:
-        return lambda *a: None
-    pipe = os.fdopen(int(descriptor), "w", buffering=1)
-
-    def tell(phase: str, done: int, total: int, text: str = "") -> None:
-        try:
-            pipe.write(json.dumps({"phase": phase, "done": done, "total": total, "text": text}) + "\n")
-        except OSError:  # the runner is gone; whether to end is the signal's business, not ours
-            return
-
-    return tell
-
-
 def end_with_parent() -> None:
     """Ask the kernel to terminate this process when its parent ends: a killed run leaves no training behind."""
     import ctypes
@@ -406,24 +432,28 @@ def main(arguments: list[str]) -> int:
     data = read_json(folder.job)
     kind = kind_of(data, str(folder.job))
     job: Task = kind.load("job").from_json(data)
+    tell = teller(folder, joined=train_only)
     try:
-        tell = teller() if not train_only else lambda *a: None
         with ending_interrupts():
             record = kind.load("run")(job, folder, results, tell, train_only)
         if not train_only:
-            write_record(folder, record)
+            write_record(folder, {**record, "launch": launched_by()})
+        tell.ended("done")
     except UserError as error:
         say(f"error: {error}")
         _failed(folder, job, error, str(error), train_only)
+        tell.ended("failed")
         return 1
     except KeyboardInterrupt as stop:
         say("interrupted; the same command continues from the last checkpoint")
+        tell.ended("stopped")
         return status(stop)
     except Exception as error:
         import traceback
 
         traceback.print_exc(file=sys.stdout)
         _failed(folder, job, error, f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", train_only)
+        tell.ended("failed")
         return 1
     return 0
 

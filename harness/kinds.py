@@ -27,10 +27,11 @@ class Kind:
     run: str
     report: str
     check: str
+    learning: str | None
     code: tuple[str, ...]
 
     def load(self, field: str) -> Any:
-        """What one of plan, job, run, report and check names. Raises UserError where it cannot be loaded."""
+        """What one of plan, job, run, report, check and learning names. Raises UserError where it cannot be loaded."""
         return load_attribute(getattr(self, field))
 
 
@@ -49,20 +50,33 @@ def kind_of(data: Mapping[str, Any], place: str = "") -> Kind:
 
 
 def profile_of(table: Mapping[str, Any], asked: str | None) -> dict[str, Any]:
-    """The profile that was asked for, or the one that tables of this kind have by default, as it is for this kind.
+    """The profile that was asked for, or the table's own default, or its kind's; as it is for this kind.
 
-    A profile is there for its own `kind`, and for those that it has a section of under `kinds`.
-    Raises UserError for an unknown one, and for one of another kind with those that fit.
+    A profile is there for its own `kind`, and for those that it has a section of under `kinds`; where it names
+    `tables`, for these only. Raises UserError for an unknown one, and for one that does not fit with those that do.
     """
     kind = kind_of(table)
-    profile = spec_data("profiles", asked or kind.profile)
+    profile = spec_data("profiles", asked or table.get("default_profile") or kind.profile)
+    if not _is_for_table(profile, table):
+        raise UserError(f"profile {profile['name']} is for {', '.join(profile['tables'])}, not for {table['name']} "
+                        f"(choices: {', '.join(_fitting(table, kind))})")
     if kind.name in profile.get("kinds", {}):
         return {"name": profile["name"], "kind": kind.name, **profile["kinds"][kind.name]}
     if kind_of(profile) != kind:
-        fitting = [name for name in names("profiles") if _is_for(spec_data("profiles", name), kind)]
+        fitting = _fitting(table, kind)
         raise UserError(f"profile {profile['name']} is to {kind_of(profile).title}, but the rows of {table['name']} "
                         f"are there to {kind.title} (choices: {', '.join(fitting)})")
     return profile
+
+
+def _fitting(table: Mapping[str, Any], kind: Kind) -> list[str]:
+    """The profiles that a table may be run in."""
+    found = ((name, spec_data("profiles", name)) for name in names("profiles"))
+    return [name for name, profile in found if _is_for(profile, kind) and _is_for_table(profile, table)]
+
+
+def _is_for_table(profile: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
+    return table["name"] in profile.get("tables", [table["name"]])
 
 
 def _is_for(profile: Mapping[str, Any], kind: Kind) -> bool:

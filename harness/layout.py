@@ -49,7 +49,11 @@ class Layout:
     sigma_values: tuple[float, ...]
     skeleton: tuple[tuple[int, int], ...]
     upper: tuple[int, ...]
-    """Upper-body key points for the half-body augmentation; all others count as lower."""
+    """Upper-body key points for the half-body augmentation; all others count as lower in mmpose 0.x."""
+    lower: tuple[int, ...]
+    """Lower-body key points of mmpose 1.x; where a layout names none, all that are not upper."""
+    torso: tuple[int, int] | None = None
+    """Two key points whose distance PCK is measured in; None for layouts that are not scored so."""
 
     @property
     def size(self) -> int:
@@ -92,6 +96,8 @@ def layout_from_dict(data: dict, origin: str) -> Layout:
         sigma_values=tuple(float(s) for s in data["sigmas"]),
         skeleton=tuple((a, b) for a, b in data["skeleton"]),
         upper=tuple(data["upper"]),
+        torso=tuple(data["torso"]) if "torso" in data else None,
+        lower=tuple(data.get("lower") or sorted(set(range(len(data["keypoints"]))) - set(data["upper"]))),
     )
     k = layout.size
     for field in ("flip_index", "sigma_values"):

@@ -39,6 +39,8 @@ class Options:
     eval_data_root: str | None = None
     eval_split: str | None = None
     device: str = "auto"
+    elsewhere: bool = False
+    """Rows run on another machine: `device` is cpu or cuda, and is not looked for here."""
     seed: int | None = None
     """None for the table's own seeds of the profile: mostly the one seed 0."""
     results: str = "runs"
@@ -138,7 +140,7 @@ def make_plan(table_name: str, options: Options) -> Plan:
         options = replace(options, weights={**{row: str(one.paths[0].resolve()) for row, one in found.items()
                                                if one.paths}, **options.weights})
     results = Path(options.results)
-    device = resolve_device(options.device)
+    device = options.device if options.elsewhere else resolve_device(options.device)
     seeds = seeds_of(table, profile) if options.seed is None else (options.seed,)
     plan_row = kind.load("plan")
     jobs: dict[str, Task] = {}
@@ -226,7 +228,8 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
                              + (", --set" if options.settings else ""))
     check_parts(protocol, layout)
     published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
-    notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
+    if table.get("published_protocol", True):
+        notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
     own_data = evaluate.dataset == table["dataset"] and (train is None or train.dataset == table["dataset"])
     faithful = stand_in is None and profile.get("reproduces", False) and own_data
 
@@ -260,7 +263,9 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
 
 
 YOUNGER_MEANS: dict[str, Any] = {"train.accumulate": 1, "train.ema": 0.0, "train.compile": False}
-YOUNGER: dict[str, Any] = {**YOUNGER_MEANS, "train.parts": [], "train.clip_norm": None}
+YOUNGER: dict[str, Any] = {
+    **YOUNGER_MEANS, "train.parts": [], "train.clip_norm": None, "augment.version": "0.x", "augment.brightness": 0.0,
+    "augment.contrast": 0.0, "augment.saturation": 0.0, "augment.erase_probability": 0.0}
 """Settings that came after version 1 of the protocol: at these values, which are what there was before, they do not
 enter a key, so that earlier records and trainings keep theirs."""
 

@@ -31,17 +31,35 @@ class Crop(Section):
 
 
 class Augment(Section):
-    """Training augmentation, applied in the order: centre shift, flip, half body, scale and rotation."""
+    """Training augmentation. Geometry in the order: centre shift, flip, half body, scale and rotation (0.x)."""
 
+    version: Literal["0.x", "1.x"] = Field(
+        "0.x", description="of mmpose, whose geometry this is; 1.x: flip, half body of body and foot points only, then "
+        "shift, scale and rotation from a normal distribution truncated to -1 to 1"
+    )
     shift_probability: float = Field(0.3, ge=0, le=1)
-    shift: float = Field(0.16, ge=0, description="uniform, as a share of the padded crop")
+    shift: float = Field(0.16, ge=0, description="largest, as a share of the padded crop; uniform (1.x: truncated "
+                         "normal)")
     flip_probability: float = Field(0.5, ge=0, le=1)
     half_body_probability: float = Field(0.3, ge=0, le=1)
     half_body_min_points: int = Field(8, ge=0, description="only people with more labelled points than this")
     half_body_padding: float = Field(1.5, gt=0)
-    scale: float = Field(0.5, ge=0, le=1, description="factor clip(1 + scale * N(0,1), 1 - scale, 1 + scale)")
-    rotation: float = Field(40.0, ge=0, description="degrees, clip(rotation * N(0,1), -2 rotation, 2 rotation)")
+    scale: float = Field(0.5, ge=0, le=1, description="factor clip(1 + scale * N(0,1), 1 - scale, 1 + scale) (1.x: "
+                         "1 + scale * truncated normal)")
+    rotation: float = Field(40.0, ge=0, description="degrees, clip(rotation * N(0,1), -2 rotation, 2 rotation) (1.x: "
+                            "2 rotation * truncated normal)")
     rotation_probability: float = Field(0.6, ge=0, le=1)
+    brightness: float = Field(0.0, ge=0, le=1, description="factor uniform in 1 - brightness to 1 + brightness; 0, as "
+                              "published: none")
+    contrast: float = Field(0.0, ge=0, le=1, description="likewise, about the crop's mean grey")
+    saturation: float = Field(0.0, ge=0, le=1, description="likewise, about each pixel's grey")
+    erase_probability: float = Field(0.0, ge=0, le=1, description="of a rectangle of the crop in the mean colour "
+                                     "(random erasing); 0, as published: none")
+
+    @property
+    def changes_look(self) -> bool:
+        """Whether anything but geometry is changed."""
+        return any((self.brightness, self.contrast, self.saturation, self.erase_probability))
 
 
 class Target(Section):

@@ -44,6 +44,8 @@ class RowFolder:
     predictions = property(lambda self: self.path / "predictions.npz")
     resamples = property(lambda self: self.path / "resamples.npz")
     lock = property(lambda self: self.path / ".lock")
+    status = property(lambda self: self.path / "status.json")
+    submitted = property(lambda self: self.path / "submitted.json")
 
 
 def training_path(results: Path, job: Task) -> Path:

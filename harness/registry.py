@@ -43,6 +43,8 @@ class ModelSpec:
     builder: str
     """"module:attribute" of a function `(num_keypoints, **args) -> torch.nn.Module`."""
     args: dict[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    """Of the network with 133 key points; None where nobody counted."""
     weights: str = "plain"
     """Which foreign checkpoints convert: plain | tcformer | sbl | hrnet | openmmlab."""
     channels_last: bool = False

@@ -1,27 +1,20 @@
-"""Run a plan: each row that has no record yet in a fresh process, one after the other."""
+"""Run a plan: each row that has no record yet in a fresh process."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Interrupted, UserError
-from harness.files import locked, write_json
-from harness.job import FORCE
+from harness.errors import UserError
 from harness.kinds import kind_of
-from harness.launch.local import run_process
+from harness.launch.launch import HERE, Launch
+from harness.launch.local import ToRun
+from harness.launch.shown import Progress
 from harness.plan import Plan
-from harness.record import DamagedRecord, RowFolder, code_hash, read_record, training_path, write_failure
+from harness.record import DamagedRecord, RowFolder, code_hash, read_record
 from harness.registry import model_spec
 from harness.task import Task
-
-Progress = Callable[[str, dict[str, Any]], None]
-
-STOPPED = {130: 130, -signal.SIGINT: 130, 143: 143, -signal.SIGTERM: 143}
-"""Exit status of a job that somebody stopped (`scancel` tells every process of a job) -> the run's own."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +63,15 @@ def check_writable(results: Path) -> None:
         raise UserError(f"results folder {results} cannot be written: {error.strerror} (--results DIR)") from error
 
 
-def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, force: bool = False) -> dict[str, str]:
-    """Run what is not done. Returns for each job by name: done, ran, failed or damaged.
+def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, launch: Launch = HERE) -> dict[str, str]:
+    """Run what is not done. Returns for each job by name: done, ran, failed, damaged, stopped or submitted.
 
-    `fresh` runs every row again, trainings included; `stale` those whose code has changed; `force` continues trainings
-    that were begun with other code.
+    `fresh` runs every row again, trainings included; `stale` those whose code has changed; `launch` says where and how.
+    Raises UserError where another process runs one of the rows, when the others are done.
     """
     check_writable(plan.results)
     outcome = {}
+    rows = []
     for name, job in plan.jobs.items():
         state = state_of(plan.results, job)
         again = fresh or (stale and state.name == "stale")
@@ -87,44 +81,10 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, force: bo
         elif state.name in ("done", "stale") and not again:
             outcome[name] = "done"
         else:
-            outcome[name] = run_row(plan.results, name, job, again, progress, force)
-    return outcome
-
-
-def run_row(results: Path, name: str, job: Task, again: bool, progress: Progress, force: bool = False) -> str:
-    """Run one row in its own process; returns ran or failed. `name` is the job's in what `progress` is told.
-
-    Raises Interrupted where the job was stopped, and KeyboardInterrupt where this process was.
-    """
-    folder = RowFolder.of(results, job)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with locked(folder.lock, f"row {job.row}"):
-        if again:
-            _forget(results, job, folder)
-        write_json(folder.job, job.to_json())
-        progress(name, {"phase": "start", "text": ""})
-        code = run_process(folder, results, lambda event: progress(name, event), {FORCE: "1"} if force else {})
-        if code == 0 and folder.record.is_file():
-            progress(name, {"phase": "end", "text": ""})
-            return "ran"
-        if code in STOPPED:
-            raise Interrupted(STOPPED[code])
-        if not folder.failure.is_file():
-            reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
-            write_failure(folder, job, f"{reason} (out of memory?)" if code == -signal.SIGKILL else reason)
-        failure = read_record(folder.failure)
-        progress(name, {"phase": "failed", "text": f"{failure['error'] if failure else ''} (log: {folder.log})"})
-        return "failed"
-
-
-def _forget(results: Path, job: Task, folder: RowFolder) -> None:
-    """Set a row's record aside (never deleted) and forget its training, so that it runs again."""
-    if folder.record.is_file():
-        number = 1
-        while (aside := folder.path / f"record-{number}.old.json").exists():
-            number += 1
-        folder.record.rename(aside)
-    if job.train_key is not None:
-        training = training_path(results, job)
-        for path in [training / "training.json", *training.glob("*.pth")]:
-            path.unlink(missing_ok=True)
+            rows.append(ToRun(name, job, plan.results, again))
+    ran = launch.run(rows, progress)
+    busy = [row for row in rows if ran[row.name] == "busy"]
+    if busy:
+        raise UserError("; ".join(f"row {row.name} is being run by another process or job (lock {row.folder.lock}); "
+                                  "harness status shows it" for row in busy))
+    return {name: {**outcome, **ran}[name] for name in plan.jobs}

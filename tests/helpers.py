@@ -1,9 +1,13 @@
 """Small things that several tests share."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,3 +28,16 @@ def assert_user_error(done, *words):
     assert len(lines) == 1, done.stderr
     for word in words:
         assert str(word) in lines[0], lines[0]
+
+
+def assert_compiles(text, folder):
+    """The LaTeX document, as it stands, becomes a PDF, with no line out of the page by more than a millimetre."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended)")
+    (folder / "table.tex").write_text(text)
+    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"], cwd=folder,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert (folder / "table.pdf").stat().st_size > 1000
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", done.stdout)]
+    assert max(wide, default=0) < 3, done.stdout

@@ -19,11 +19,11 @@ from harness.job import (
     prepare_torch,
     processes_of,
     say,
+    train_in_processes,
     train_once,
     training_folder,
     training_notes,
 )
-from harness.launch.ranks import launch_training
 from harness.protocol import checked
 from harness.record import RowFolder, code_hash, now, provenance
 from harness.registry import load_attribute, model_spec
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from harness.classification.answers import Answers
+    from harness.classification.lesson import ClassLesson
     from harness.classification.pictures import PictureRef
     from harness.classification.samples import Listing
     from harness.training.checkpoints import TrainingFolder
@@ -77,9 +78,8 @@ def run_job(job: ClassificationJob, folder: RowFolder, results: Path, tell: Tell
         notes.append(started.text(Path(job.init)))
     result: dict[str, Any] = {}
     if job.train is not None and not job.weights:
-        processes = processes_of(recipe.train.processes, job.device)
-        if processes > 1 and not train_only and training_folder(results, job).finished() is None:
-            launch_training(folder, results, processes)
+        if not train_only:
+            train_in_processes(processes_of(recipe.train.processes, job.device), job, folder, results)
         result = train(job, recipe, model, results, tell, listing)
         notes += training_notes(result, recipe.train, model)
     if train_only:
@@ -149,6 +149,22 @@ def _train(job: ClassificationJob, recipe: Recipe, model: nn.Module, folder: Tra
     lesson = ClassLesson(samples, recipe, job.seed)
     return fit(model, lesson, Setting(job.seed, meta, False, identity, forced()), folder, accelerator,
                Told(partial(tell, "train"), top1, say))
+
+
+def learning(job: ClassificationJob) -> tuple[nn.Module, ClassLesson]:
+    """A job's network with its initial weights, and its lesson: for looking at a training without running it."""
+    from harness.classification.lesson import ClassLesson
+    from harness.classification.samples import TrainPictures, read_listing
+    from harness.weights import load_initial
+
+    assert job.train is not None
+    prepare_torch(job.seed, job.device)
+    job.train.make()
+    recipe, listing = checked(Recipe, job.protocol, f"row {job.row}"), read_listing(job.train)
+    model = build(job, len(listing.classes))
+    if job.init:
+        load_initial(model, model_spec(job.model), Path(job.init), job.classifier["head"])
+    return model, ClassLesson(TrainPictures(listing, recipe, job.seed), recipe, job.seed)
 
 
 def answer_all(model: nn.Module, job: ClassificationJob, recipe: Recipe, listing: Listing, tell: Tell,

@@ -21,10 +21,12 @@ from harness.cli import (
     gate,
     history,
     listing,
+    lr,
     predict,
     profile,
     report,
     run,
+    status,
     weights,
 )
 from harness.errors import Interrupted, UserError, Verdict
@@ -41,8 +43,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe, doctor,
-                predict, check):
+for command in (run, status, report, evaluate, explain, errors, profile, compare, gate, history, listing, describe,
+                doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
 for group in (figure, baseline, weights):

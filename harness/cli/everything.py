@@ -12,9 +12,11 @@ import typer
 from harness.cli.given import given
 from harness.errors import UserError
 from harness.everything import NAME, Figure, figures, plans
+from harness.launch.launch import Launch
 from harness.plan import Options, Plan
 
-TAKEN = ("table", "profile", "device", "seed", "results", "dry_run", "fresh", "stale")
+TAKEN = ("table", "profile", "device", "seed", "results", "dry_run", "fresh", "stale", "force", "jobs", "gpus",
+         "processes")
 """Parameters of `harness run` that it takes; the others are a single table's."""
 
 
@@ -25,8 +27,8 @@ def check_given(context: typer.Context) -> None:
             raise UserError(f"{parameter.opts[0]} is for one table; `harness run {NAME}` makes all of them")
 
 
-def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
-    """Make everything. What fails is said, and the rest goes on; the status is then 1.
+def run(options: Options, dry_run: bool, fresh: bool, stale: bool, launch: Launch) -> None:
+    """Make everything, rows as `launch` says. What fails is said, and the rest goes on; the status is then 1.
 
     Raises UserError for an unknown profile.
     """
@@ -41,7 +43,7 @@ def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
             said[name] = f"not made: {plan}"
         else:
             done[name] = plan
-            said[name] = _table(name, plan, fresh, stale)
+            said[name] = _table(name, plan, fresh, stale, launch)
     results = Path(options.results)
     for figure in figures():
         said[figure.name + ".png"] = _figure(figure, done, results, options.device)
@@ -56,21 +58,21 @@ def run(options: Options, dry_run: bool, fresh: bool, stale: bool) -> None:
 def _show(planned: list[tuple[str, Plan | UserError]]) -> None:
     from harness.cli import planned as words
 
-    minutes = 0.0
+    minutes, counted = 0.0, set[str]()
     for name, plan in planned:
         typer.echo(f"# {name}")
         if isinstance(plan, UserError):
             typer.echo(f"not made: {plan}\n")
         else:
-            minutes += words.show(plan)
+            minutes += words.show(plan, counted)
             typer.echo("")
     typer.echo("# figures")
     for figure in figures():
         typer.echo(f"{figure.name:<14} {figure.title}")
-    typer.echo(f"\nabout {minutes:g} minutes for the rows of all tables together")
+    typer.echo(f"\nabout {minutes:g} minutes for the rows of all tables together, each shared training once")
 
 
-def _table(name: str, plan: Plan, fresh: bool, stale: bool) -> str:
+def _table(name: str, plan: Plan, fresh: bool, stale: bool, launch: Launch) -> str:
     """Run and show a table; what came of it, in words."""
     from harness.cli.progress import RunDisplay
     from harness.report import show_plan_report
@@ -78,7 +80,7 @@ def _table(name: str, plan: Plan, fresh: bool, stale: bool) -> str:
 
     typer.echo(f"\n# {name}\n")
     with RunDisplay(plan) as display:
-        outcome = run_plan(plan, fresh, stale, display)
+        outcome = run_plan(plan, fresh, stale, display, launch)
     show_plan_report(plan)
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
     if bad:

@@ -21,6 +21,9 @@ of the original code that the published weights were trained with (mmpose 0.x, a
 SELECTABLE = 2
 """A half needs more labelled points than this to be chosen (mmpose 0.x)."""
 
+SMALLEST_SCALE = 0.01
+"""A scale setting of 1 would allow a crop without extent."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -81,8 +84,7 @@ def augment(pose: Pose, numbers: Draw, settings: Augment, image_width: int, flip
     scale = np.clip(1 + settings.scale * numbers.scale_normal, 1 - settings.scale, 1 + settings.scale)
     angle = settings.rotation * np.clip(numbers.rotation_normal, -2, 2)
     turned = numbers.rotation_chance < settings.rotation_probability
-    # A scale setting of 1 would allow a crop without extent; a hundredth is the smallest.
-    return replace(pose, size=pose.size * max(scale, 0.01), rotation=float(angle) if turned else 0.0)
+    return replace(pose, size=pose.size * max(scale, SMALLEST_SCALE), rotation=float(angle) if turned else 0.0)
 
 
 def mirror(pose: Pose, image_width: int, flip_index: np.ndarray) -> Pose:

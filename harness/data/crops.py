@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from harness.data import augment_1x
 from harness.data.augment import Pose, augment, draw
 from harness.data.coco import clip_boxes
+from harness.data.colour import draw_look
 from harness.data.geometry import apply_affine, compose, crop_affine, crop_of_box, mirror_affine
 from harness.data.images import ImageReader, listed
 from harness.data.types import Boxes, Images, Split
@@ -44,7 +46,8 @@ class TrainCrops(Dataset):
     or 1, 0 for points that are not of `train.parts` (of the mirrored person, where it is mirrored). The person of
     an unreadable image is replaced by the next one, in order, whose image can be read. Where the unreadable
     images, of all loader processes together, become more than `train.max_broken_images` allows, a sample raises
-    TooManyBroken (a UserError).
+    TooManyBroken (a UserError). Where the protocol changes colours or erases, `colour` and `erased` are the numbers
+    for it (`harness.data.colour.draw_look`); the device that trains does it.
     """
 
     def __init__(self, split: Split, people_index: np.ndarray, protocol: Protocol, seed: int = 0) -> None:
@@ -59,8 +62,11 @@ class TrainCrops(Dataset):
         crop = protocol.crop
         boxes = clip_boxes(split.people.box[self.person], split.images.size[self.image_row])
         self.center, self.size = crop_of_box(boxes, crop.width, crop.height, crop.padding)
+        if protocol.augment.version == "1.x":
+            self.size = boxes[:, 2:] * crop.padding  # its aspect is fixed when all else is done
         self.flip_index = np.array(split.layout.flip_index)
-        self.upper = np.isin(np.arange(split.layout.size), split.layout.upper)
+        self.upper, self.lower = (np.isin(np.arange(split.layout.size), half)
+                                  for half in (split.layout.upper, split.layout.lower))
         trained = split.layout.points_of(protocol.train.parts, "train.parts")
         self.trained = np.isin(np.arange(split.layout.size), trained)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # loader processes see it change
@@ -75,20 +81,29 @@ class TrainCrops(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         crop = self.protocol.crop
         row, image = self._readable(index)
-        keypoints = self.people.keypoints[self.person[row]]
-        pose = Pose(keypoints[:, :2], keypoints[:, 2] > 0, self.center[row], self.size[row])
-        numbers = draw(np.random.default_rng((self.seed, int(self._epoch), index)))
         width = image.shape[1]
-        pose = augment(pose, numbers, self.protocol.augment, width, self.flip_index, self.upper,
-                       (crop.width, crop.height))
+        rng = np.random.default_rng((self.seed, int(self._epoch), index))
+        pose = self._augmented(row, rng, width)
         matrix = crop_affine(pose.center, pose.size, pose.rotation, crop.width, crop.height)
         # Mirroring inside the affine gives what mirroring the whole image first would, without its cost.
         pixels = compose(matrix, mirror_affine(width)) if pose.mirrored else matrix
-        return {
+        sample = {
             "image": warp(image, pixels, crop.width, crop.height),
             "points": apply_affine(matrix, pose.points).astype(np.float32),
             "visible": (pose.labelled & self.trained).astype(np.float32),
         }
+        settings = self.protocol.augment
+        return {**sample, **draw_look(rng, settings, crop.width, crop.height)} if settings.changes_look else sample
+
+    def _augmented(self, row: int, rng: np.random.Generator, image_width: int) -> Pose:
+        """A person's pose and crop, changed by the geometry of the protocol's version."""
+        settings, aspect = self.protocol.augment, (self.protocol.crop.width, self.protocol.crop.height)
+        keypoints = self.people.keypoints[self.person[row]]
+        pose = Pose(keypoints[:, :2], keypoints[:, 2] > 0, self.center[row], self.size[row])
+        if settings.version == "1.x":
+            return augment_1x.augment(pose, augment_1x.draw(rng), settings, image_width, self.flip_index, self.upper,
+                                      self.lower, aspect)
+        return augment(pose, draw(rng), settings, image_width, self.flip_index, self.upper, aspect)
 
     def check_broken(self) -> None:
         """Raise TooManyBroken, naming the first files, where too many images could not be read."""

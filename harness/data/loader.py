@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkContext, ForkProcess
@@ -44,21 +43,18 @@ class Loader:
     they share. `say` is told of processes that had to be started again.
     """
 
-    def __init__(self, samples: Any, batches: Iterable[list[int]], workers: int, pin_memory: bool = False,
+    def __init__(self, samples: Any, batches: Iterable[Sequence[int]], workers: int, pin_memory: bool = False,
                  say: Callable[[str], None] = print) -> None:
         self.samples, self.batches, self.workers = samples, batches, workers
         self.pin_memory, self.say = pin_memory, say
-        self.waited = 0.0
-        """Seconds spent so far waiting for batches; without workers, making them."""
         self._parts: list[list[int]] = []
         self._context = _Context()
         self._loader: DataLoader | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        parts, done, deaths = list(self.batches), 0, 0
+        parts, done, deaths = [list(indices) for indices in self.batches], 0, 0
         found: Iterator[Any] | None = None
         while done < len(parts):
-            began = time.perf_counter()
             death = None
             try:
                 with self._watched():
@@ -69,8 +65,6 @@ class Loader:
                 death = self._context.death(within=1.0 if isinstance(error, OSError | EOFError) else 0.0)
                 if death is None:
                     raise
-            finally:
-                self.waited += time.perf_counter() - began
             if death is None:
                 done += 1
                 yield batch
@@ -120,7 +114,7 @@ class Loader:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL if torchs or before is None else before)
 
 
-def make_loader(samples: Any, batches: Iterable[list[int]], workers: int, pin_memory: bool = False,
+def make_loader(samples: Any, batches: Iterable[Sequence[int]], workers: int, pin_memory: bool = False,
                 say: Callable[[str], None] = print) -> Loader:
     """See `Loader`."""
     return Loader(samples, batches, workers, pin_memory, say)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.data.colour import erase, recolour
+
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 """RGB on values 0 to 1: the ImageNet statistics that torchvision, timm and mmpose all use."""
@@ -12,10 +14,30 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 def normalise(images: Tensor) -> Tensor:
     """Images (B, H, W, 3) uint8 RGB to (B, 3, H, W) float32 with ImageNet's mean and standard deviation."""
+    return _standardise(_planes(images))
+
+
+def network_input(batch: dict[str, Tensor], device: torch.device) -> Tensor:
+    """Images (B, 3, H, W) float32 of a batch of training samples, on the device; their colours are changed there.
+
+    `image` as for `normalise`; `colour` and `erased`, which are there where the protocol has them: see `draw_look`.
+    """
+    images = _planes(batch["image"].to(device, non_blocking=True))
+    if "colour" in batch:
+        images = recolour(images, batch["colour"].to(device, non_blocking=True))
+    images = _standardise(images)
+    return erase(images, batch["erased"].to(device, non_blocking=True)) if "erased" in batch else images
+
+
+def _planes(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+
+
+def _standardise(images: Tensor) -> Tensor:
+    """In place."""
     mean = torch.tensor(IMAGE_MEAN, device=images.device).view(3, 1, 1) * 255
     std = torch.tensor(IMAGE_STD, device=images.device).view(3, 1, 1) * 255
-    planes = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    return planes.sub_(mean).div_(std)
+    return images.sub_(mean).div_(std)
 
 
 def msra_targets(points: Tensor, visible: Tensor, map_width: int, map_height: int, stride: float = 4,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from harness.data.crops import TestCrops, init_worker
+from harness.data.crops import TestCrops
 from harness.data.geometry import heatmap_to_image
 from harness.data.images import check_broken, listed
+from harness.data.loader import make_loader
 from harness.data.targets import normalise
 from harness.data.types import Boxes, Predictions, Split
 from harness.errors import UserError
@@ -62,8 +62,7 @@ def predict(model: nn.Module, split: Split, boxes: Boxes, protocol: Protocol, de
     mine = batches[rank::processes]
     total, done = sum(map(len, mine)), 0
     rows, keypoints = [np.zeros(0, np.int64)], [np.zeros((0, layout.size, 3))]
-    loader = DataLoader(crops, batch_sampler=mine, num_workers=num_workers,  # type: ignore[arg-type]
-                        worker_init_fn=init_worker if num_workers else None)
+    loader = make_loader(crops, mine, num_workers)
     with _evaluating(model), _own_random_state(device):
         for number, (indices, batch) in enumerate(zip(mine, loader, strict=True)):
             # A CPU generator takes the lower 32 bits of a seed only; nobody has a million batches.

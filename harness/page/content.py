@@ -168,6 +168,8 @@ class Figure:
     notes: tuple[str, ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
     """In words, and the key of each one's record."""
+    numbers: tuple[tuple[str, ...], ...] = ()
+    """What was measured, as lines of cells, the first one the head; its file is the one that describes the picture."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.page.content import Figure
+from harness.report.words import NOTHING
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 KIND = "figure"
@@ -69,7 +70,30 @@ def _figure(picture: Picture, results: Path, uri: str | None, note: str) -> Figu
         notes.append("No description lies beside this picture.")
     name = str(Path(results.resolve().name) / picture.path.relative_to(results))
     return Figure(str(said.get("title") or picture.path.name), str(said.get("alt") or picture.path.name), uri, name,
-                  str(said.get("command") or ""), tuple(notes), tuple(rows))
+                  str(said.get("command") or ""), tuple(notes), tuple(rows), token_lines(said.get("numbers")))
+
+
+def token_lines(numbers: Any) -> tuple[tuple[str, ...], ...]:
+    """Shares of tokens by network and stage (harness/figures/token_table.py) as lines; none for other numbers."""
+    lines = []
+    networks = _dicts(numbers.get("networks")) if isinstance(numbers, dict) else []
+    areas: dict[str, None] = {}
+    for network in networks:
+        for number, stage in enumerate(_dicts(network.get("stages")), start=1):
+            areas.update(dict.fromkeys(stage))
+            lines.append((str(network.get("title")), str(number), *(_share(stage.get(area)) for area in areas)))
+    return (("Tokens on", "Stage", *areas), *lines) if lines else ()
+
+
+def _share(given: Any) -> str:
+    """A share of the tokens, how dense they lie compared with an even spread, and its interval."""
+    if not isinstance(given, dict) or not isinstance(given.get("share"), int | float):
+        return NOTHING
+    text = f"{given['share']:.1%}"
+    if isinstance(given.get("density"), int | float):
+        text += f" ×{given['density']:.2f}"
+    interval = given.get("interval")
+    return text + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if isinstance(interval, list) and interval else "")
 
 
 def _dicts(given: Any) -> list[dict[str, Any]]:

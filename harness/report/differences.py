@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.errors import UserError, unknown
 from harness.files import digest
+from harness.plan import keyed
 from harness.report.comparability import flat, trained_here
 from harness.report.model import RowResult
 from harness.statistics import LEVEL, Spread, difference_reach, repetitions_to_differ, spread
@@ -27,8 +28,9 @@ from harness.statistics import LEVEL, Spread, difference_reach, repetitions_to_d
 BETTER, WORSE, SAME, CANNOT_TELL, NOT_COMPARABLE = "better", "worse", "same", "cannot tell", "not comparable"
 """What the first row of a difference is to the second; the words of the gate."""
 
-NO_EFFECT = {"train.workers", "train.max_broken_images", "test.batch_size", "test.noise_repeats"}
-"""Settings that may differ between two rows."""
+NO_EFFECT = frozenset({"train.workers", "train.checkpoint_minutes", "train.max_broken_images", "test.batch_size",
+                       "test.noise_repeats"})
+"""Settings that may differ between two rows; a table's `varied` names others, which it varies on purpose."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def row_differences(table: Mapping[str, Any], rows: Sequence[RowResult], columns
     pairs = [_pair(table, given) for given in table.get("differences") or ()]
     pairs = [pair for pair in pairs if all(name in by_id for name in pair)]
     level = 1 - (1 - LEVEL) / max(1, len(pairs))
-    return tuple(row_difference(by_id[first], by_id[second], column, margin, level)
+    varied = frozenset(table.get("varied") or ())
+    return tuple(row_difference(by_id[first], by_id[second], column, margin, level, varied)
                  for first, second in pairs for column in columns)
 
 
@@ -76,13 +79,16 @@ def _pair(table: Mapping[str, Any], given: Any) -> tuple[str, str]:
 
 
 def row_difference(first: RowResult, second: RowResult, column: tuple[str, str], margin: float = 0.0,
-                   level: float = LEVEL) -> RowDifference:
-    """One column of two measured rows, first minus second, with an interval of that level where it is known."""
+                   level: float = LEVEL, varied: frozenset[str] = frozenset()) -> RowDifference:
+    """One column of two measured rows, first minus second, with an interval of that level where it is known.
+
+    `varied` are settings that differ on purpose.
+    """
     values = first.seed_values(*column), second.seed_values(*column)
     printed = _printed(first, second, column)
     found = RowDifference(first.row, second.row, *column, printed, NOT_COMPARABLE, "", seeds=(len(values[0]),
                                                                                              len(values[1])))
-    reasons = against_comparing(first, second)
+    reasons = against_comparing(first, second, varied)
     if not all(values):
         reasons.append("no labelled person has this part")
     if reasons:
@@ -151,15 +157,17 @@ def what_it_takes(value: float, spreads: tuple[Spread, Spread], images: tuple[fl
         ": no number of seeds within reason tells")
 
 
-def against_comparing(first: RowResult, second: RowResult) -> list[str]:
-    """What differs between two rows besides the network; empty where they may be held against each other."""
+def against_comparing(first: RowResult, second: RowResult, varied: frozenset[str] = frozenset()) -> list[str]:
+    """What differs between two rows besides the network and the settings `varied`; empty where they may be held against
+    each other."""
     reasons = []
     if first.status != second.status:
         reasons.append(f"one is {first.status}, the other {second.status}")
     if drawn_from(first) != drawn_from(second):
         reasons.append("evaluated on other images, or resampled otherwise")
-    settings = flat(first.get("protocol") or {}), flat(second.get("protocol") or {})
-    names = sorted(name for name in {*settings[0], *settings[1]} - NO_EFFECT
+    # A setting that is younger than a record was at its default there.
+    settings = flat(keyed(first.get("protocol") or {})), flat(keyed(second.get("protocol") or {}))
+    names = sorted(name for name in {*settings[0], *settings[1]} - NO_EFFECT - varied
                    if settings[0].get(name) != settings[1].get(name))
     if not (trained_here(first) and trained_here(second)):
         names = [name for name in names if name.startswith(("crop.", "test."))]

@@ -36,8 +36,9 @@ def document(body: str) -> str:
 
 
 def escape(text: object) -> str:
-    """Text that LaTeX sets as it is; a star is raised, as the marks of a table are."""
-    return "".join(ESCAPES.get(character, character) for character in words.one_line(text, 4000))
+    """Text that LaTeX sets as it is; a star is raised, as the marks of a table are, and two hyphens stay two."""
+    line = words.one_line(text, 4000).replace("--", "\0")
+    return "".join(ESCAPES.get(character, character) for character in line).replace("\0", "-{}-")
 
 
 def latex(report: TableReport) -> str:

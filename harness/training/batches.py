@@ -15,11 +15,6 @@ from harness.errors import UserError
 from harness.training.lesson import Course
 
 
-def processes_for(wanted: int, available: int) -> int:
-    """The most processes, of those available, that can share the batches of `wanted` evenly; at least 1."""
-    return max(n for n in range(1, max(min(wanted, available), 1) + 1) if wanted % n == 0)
-
-
 class EpochBatches:
     """Indices of one epoch in batches, as a batch sampler of one of `processes` processes.
 

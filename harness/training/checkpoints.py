@@ -11,10 +11,8 @@ import torch
 
 from harness.errors import UserError
 from harness.files import atomic_write, write_json
+from harness.training.room import KEEP
 from harness.weights import FORMAT, read_checkpoint
-
-KEEP = 3
-"""Newest checkpoints kept: should the last one be damaged, the one before is used."""
 
 
 def save(path: Path, data: dict[str, Any]) -> None:

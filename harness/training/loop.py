@@ -102,7 +102,7 @@ class _Training:
         self.batches = EpochBatches(len(lesson.samples), self.train, setting.seed, accelerator.process_index,
                                     accelerator.num_processes, lesson.whole_steps)
         self.loader = make_loader(lesson.samples, self.batches, self.train.workers,
-                                  accelerator.device.type == "cuda", told.say)
+                                  pin_memory=accelerator.device.type == "cuda", say=told.say)
         self.meter = Meter(self.batches.step_size, lesson.unit)
         self.total = self.train.epochs * self.batches.steps
         self.at = Position()

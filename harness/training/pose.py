@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from harness.data.crops import TrainCrops
-from harness.data.targets import msra_targets, normalise
+from harness.data.targets import msra_targets, network_input
 from harness.protocol import Protocol, Train
 from harness.training.losses import LOSSES
 from harness.training.schedule import learning_rate
@@ -44,7 +44,7 @@ class PoseLesson:
     def loss(self, model: nn.Module, batch: dict[str, Tensor], accelerator: Accelerator, step: int, part: int
              ) -> Tensor:
         """The protocol's loss of heat maps against Gaussians at the labelled points."""
-        images = normalise(batch["image"].to(accelerator.device, non_blocking=True))
+        images = network_input(batch, accelerator.device)
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         with accelerator.autocast():

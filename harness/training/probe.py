@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,19 @@ from accelerate import Accelerator
 from torch import nn
 
 from harness.errors import UserError
-from harness.training.checkpoints import KEEP
 from harness.training.lesson import Lesson
 from harness.training.meter import duration
+from harness.training.room import size_text, training_bytes
 from harness.training.state import seed_batch, unchanged
 
-BATCHES = 3
-"""Batches of the probe; the first warms up and is not counted."""
+BATCHES = 8
+"""Batches of the probe."""
 
-WORTHWHILE = 100
+WARM_UP = 3
+"""Of these not counted: memory is first asked for, kernels are chosen. The mean of two batches was four times too long
+on a busy machine, hence the median of five."""
+
+WORTHWHILE = 200
 """Steps below which a training is as quick as an estimate of it."""
 
 
@@ -40,30 +45,21 @@ class Estimate:
     def text(self) -> str:
         """In a line, for the log."""
         return (f"estimate: {self.seconds:.2g} s a step without waiting for data, {self.steps} steps: about "
-                f"{duration(self.seconds * self.steps)}; memory about {_size(self.memory)}; checkpoints "
-                f"{_size(self.disk)}")
-
-
-def checkpoint_bytes(model: nn.Module, ema: bool) -> tuple[int, int]:
-    """Bytes of a checkpoint with Adam's two moments, and of a file of weights alone."""
-    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
-    return weights * (2 if ema else 1) + moments, weights
+                f"{duration(self.seconds * self.steps)}; memory about {size_text(self.memory)}; checkpoints "
+                f"{size_text(self.disk)}")
 
 
 def check_disk(folder: Path, model: nn.Module, ema: bool) -> int:
-    """The bytes that a training will leave at most: kept checkpoints, the one being written, best and final weights.
-
-    Raises UserError where there is less room than that.
-    """
-    one, weights = checkpoint_bytes(model, ema)
-    needed = (KEEP + 1) * one + 2 * weights
+    """The bytes that a training will leave at most. Raises UserError where there is less room than that."""
+    parameters = sum(p.numel() for p in model.parameters())
+    buffers = sum(t.numel() for t in model.state_dict().values()) - parameters
+    needed = training_bytes(parameters, ema, buffers)
     folder.mkdir(parents=True, exist_ok=True)
     present = sum(path.stat().st_size for path in folder.glob("*.pth"))
     free = shutil.disk_usage(folder).free
     if free + present < needed:
-        raise UserError(f"{folder}: the training's checkpoints need {_size(needed)} and {_size(free)} are free; make "
-                        "room, or name another folder (--results DIR)")
+        raise UserError(f"{folder}: its checkpoints need {size_text(needed)} and {size_text(free)} are free: "
+                        "make room, or name another folder (--results DIR)")
     return needed
 
 
@@ -85,9 +81,4 @@ def probe(model: nn.Module, lesson: Lesson, batches: list[Any], accelerator: Acc
 
         moments = 2 * sum(p.numel() * p.element_size() for p in model.parameters())
         memory = peak_bytes(accelerator.device.type) + moments
-    counted = times[1:] or times
-    return Estimate(sum(counted) / len(counted) * parts, steps, memory, disk)
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:.2g} GiB" if count >= 2**30 else f"{count / 2**20:.3g} MiB"
+    return Estimate(statistics.median(times[WARM_UP:] or times) * parts, steps, memory, disk)

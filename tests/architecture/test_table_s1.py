@@ -13,7 +13,7 @@ from harness.architecture.printed import printed_facts
 from harness.architecture.sheets import build_report
 from harness.report import RowResult
 from harness.report.latex import document
-from tests.helpers import assert_user_error, harness
+from tests.helpers import assert_compiles, assert_user_error, harness
 
 
 @pytest.fixture
@@ -75,6 +75,10 @@ def test_markdown_tables_are_whole(report):
     for text in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines()}) == 1
     assert "## Findings" in markdown(report)
+
+
+def test_latex_compiles(report, tmp_path):
+    assert_compiles(document(latex(report)), tmp_path)
 
 
 def test_latex_is_a_document_with_captions_and_labels(report):

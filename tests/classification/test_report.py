@@ -11,6 +11,7 @@ from harness.classification.report import CLASSIFICATION, build_report
 from harness.registry import spec_data
 from harness.report import RowResult
 from harness.report.latex import document
+from tests.helpers import assert_compiles
 
 TABLE = spec_data("tables", "imagenet")
 PAPER = {"name": "paper", **spec_data("profiles", "paper")["kinds"]["classification"]}
@@ -150,6 +151,10 @@ def test_rows_without_a_published_accuracy_are_shown():
     report = build_report(TABLE, PAPER, [RowResult(row, "measured", record)])
     assert report.rows[0].verdict is None
     assert "no number" in CLASSIFICATION.markdown(report)
+
+
+def test_latex_compiles(tmp_path):
+    assert_compiles(document(CLASSIFICATION.latex(report_of(record_of()))), tmp_path)
 
 
 def test_every_format_has_published_measured_and_verdict():

@@ -35,6 +35,18 @@ def assert_share(flags, expected):
     assert abs(np.mean(flags) - expected) < 4 * deviation
 
 
+def assert_moments(values, mean, variance):
+    """Mean and variance about it lie within four standard deviations of what is expected."""
+    for found, expected in ((values, mean), ((values - mean) ** 2, variance)):
+        assert abs(found.mean() - expected) < 4 * found.std() / np.sqrt(len(found))
+
+
+def variance_of_clipped(bound):
+    """Of a standard normal clipped to -bound to bound."""
+    inside = norm.cdf(bound) - norm.cdf(-bound)
+    return inside - 2 * bound * norm.pdf(bound) + bound**2 * (1 - inside)
+
+
 def test_nothing_happens_where_all_is_off(pose):
     for result in many(pose, OFF, 20):
         for name, value in vars(pose).items():
@@ -48,7 +60,7 @@ def test_scale_is_a_clipped_normal(pose):
     assert_share(factor == 1.5, norm.sf(1))
     assert_share(factor == 0.5, norm.sf(1))
     assert_share(factor < 0.75, norm.cdf(-0.5))
-    assert abs(factor.mean() - 1) < 0.03
+    assert_moments(factor, 1, 0.5**2 * variance_of_clipped(1))
 
 
 def test_rotation_is_a_clipped_normal_for_three_in_five(pose):
@@ -60,6 +72,7 @@ def test_rotation_is_a_clipped_normal_for_three_in_five(pose):
     assert turned.max() == 80
     assert_share(turned == 80, norm.sf(2))
     assert_share(np.abs(turned) < 40, norm.cdf(1) - norm.cdf(-1))
+    assert_moments(turned, 0, 40**2 * variance_of_clipped(2))
 
 
 def test_shift_is_uniform_in_the_padded_crop_for_three_in_ten(pose):
@@ -71,6 +84,7 @@ def test_shift_is_uniform_in_the_padded_crop_for_three_in_ten(pose):
     assert np.abs(shifted).max() > 0.15
     for axis in range(2):
         assert_share(shifted[:, axis] < -0.08, 0.25)
+        assert_moments(shifted[:, axis], 0, 0.16**2 / 3)
     assert abs(np.corrcoef(shifted.T)[0, 1]) < 0.15
 
 

@@ -78,7 +78,8 @@ def dot_places(image, colour):
 
 
 @pytest.mark.parametrize("augment", [PLAIN, {}, {**PLAIN, "flip_probability": 1}, {**PLAIN, "rotation": 80.0,
-                                     "rotation_probability": 1.0}], ids=["plain", "all", "flip", "rotation"])
+                                     "rotation_probability": 1.0}, {"version": "1.x"}],
+                         ids=["plain", "all", "flip", "rotation", "1.x"])
 def test_points_land_where_the_picture_lands(split, augment):
     crops = TrainCrops(split, everyone(split), protocol_with(augment), seed=1)
     flip, seen, mirrored = LAYOUT.flip_index, 0, 0
@@ -130,6 +131,36 @@ def test_without_augmentation_training_and_test_crops_are_the_same(split):
         np.testing.assert_array_equal(train[i]["image"], test[i]["image"])
         assert train[i]["image"].shape == (128, 96, 3)
         assert train[i]["points"].dtype == train[i]["visible"].dtype == np.float32
+
+
+def test_without_augmentation_both_versions_are_the_same(split):
+    old, new = (TrainCrops(split, everyone(split), protocol_with({**PLAIN, "version": version}))
+                for version in ("0.x", "1.x"))
+    for i in range(len(old)):
+        np.testing.assert_array_equal(old[i]["image"], new[i]["image"])
+        np.testing.assert_array_equal(old[i]["points"], new[i]["points"])
+
+
+@pytest.mark.parametrize("version", ["0.x", "1.x"])
+def test_numbers_for_colours_change_nothing_else(split, version):
+    look = {"brightness": 0.4, "erase_probability": 0.5}
+    plain = TrainCrops(split, everyone(split), protocol_with({"version": version}), seed=2)
+    changed = TrainCrops(split, everyone(split), protocol_with({"version": version, **look}), seed=2)
+    found = []
+    for epoch in range(3):
+        plain.set_epoch(epoch)
+        changed.set_epoch(epoch)
+        for i in range(len(plain)):
+            sample = changed[i]
+            found.append(sample.pop("colour")[0])
+            assert sample.pop("erased").shape == (4,)
+            assert sample.keys() == plain[i].keys()
+            for name, value in plain[i].items():
+                np.testing.assert_array_equal(sample[name], value)
+    assert len(set(found)) == len(found)
+    again = TrainCrops(split, everyone(split), protocol_with({"version": version, **look}), seed=2)
+    again.set_epoch(2)
+    assert again[len(again) - 1]["colour"][0] == found[-1]
 
 
 def test_a_fraction_of_visibility_counts_as_labelled_and_weighs_one(split):

@@ -189,20 +189,6 @@ def test_torchs_own_numbers_are_left(course):
         assert torch.equal(torch.rand(3), expected)
 
 
-def test_the_wait_is_measured(course):
-    class Slow(Numbers):
-        def __getitem__(self, index):
-            threading.Event().wait(0.01)
-            return super().__getitem__(index)
-
-    one = course(0)
-    one.samples.__class__ = Slow
-    one.epoch(0)
-    assert one.loader.waited > 0.01 * COUNT
-    one.epoch(1)
-    assert one.loader.waited > 0.02 * COUNT
-
-
 def test_loader_processes_end_with_the_loader(course):
     one = course(2)
     processes = makers(one.epoch(0))

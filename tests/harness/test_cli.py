@@ -7,7 +7,7 @@ import pytest
 from tests.helpers import assert_user_error, harness
 
 COMMANDS = ["run", "report", "evaluate", "explain", "errors", "profile", "list", "describe", "doctor", "predict",
-            "check", "history", "figure"]
+            "check", "history", "figure", "status", "lr"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

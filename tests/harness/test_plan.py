@@ -113,6 +113,15 @@ def test_a_younger_setting_leaves_earlier_keys_alone():
     assert {**keyed(now)["train"], "parts": ["face"]} == keyed(changed)["train"]
 
 
+def test_augmentation_as_published_has_the_keys_it_had_before_there_was_another():
+    younger = {"version": "1.x", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "erase_probability": 0.3}
+    now = Protocol().model_dump(mode="json")
+    assert not younger.keys() & keyed(now)["augment"].keys()
+    for name, value in younger.items():
+        changed = Protocol(augment={name: value}).model_dump(mode="json")
+        assert keyed(changed)["augment"] == {**keyed(now)["augment"], name: value}
+
+
 def test_the_models_of_figure_s9_share_everything_but_the_trained_parts(tmp_path):
     jobs = plan(tmp_path, "figure_s9").jobs
     assert {name: job.protocol["train"]["parts"] for name, job in jobs.items()} == {

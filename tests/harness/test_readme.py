@@ -49,13 +49,15 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
             words += [] if "--dry-run" in words else ["--dry-run"]
         elif "table_s1" not in words:  # nothing is trained there: it has one size
             words += ["--profile", "smoke"]
-        words += ["--results", str(own_results), "--device", "cpu"]
+        words += ["--results", str(own_results)]
+        if "slurm" not in words:  # elsewhere there are GPUs
+            words += ["--device", "cpu"]
         if any(word.startswith("openmmlab:") for word in words):
             pytest.importorskip("mmpose", reason="mmpose is not installed")
             words += ["--set", "train.steps_per_epoch=1"]
     if words[0] == "predict":
         words += ["--out", str(tmp_path / "out")]
-    if words[0] == "report":
+    if words[0] in ("report", "status"):
         words += ["--results", str(own_results)]
     if words[0] == "describe":
         words += ["--out", str(tmp_path)]

@@ -28,14 +28,14 @@ def started(script):
 
 def test_it_may_save_before_it_ends():
     process = started(SAVES)
-    end(process)
+    end([process])
     assert process.returncode == 143
     assert process.stdout.read() == b"saved\n"
 
 
 def test_what_does_not_end_in_time_is_killed():
     process = started(DEAF)
-    end(process, grace=0.2)
+    end([process], grace=0.2)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -44,7 +44,7 @@ def test_who_interrupts_again_does_not_wait():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
-        end(process, grace=60)
+        end([process], grace=60)
     finally:
         signal.signal(signal.SIGINT, before)
     assert process.returncode == -signal.SIGKILL
@@ -54,5 +54,5 @@ def test_what_has_ended_already_is_left():
     process = started(SAVES)
     process.kill()
     process.wait()
-    end(process)
+    end([process])
     assert process.returncode == -signal.SIGKILL

@@ -19,8 +19,12 @@ SCRIPT = Path(__file__).with_name("ranks_script.py")
 
 
 @pytest.fixture(autouse=True)
-def _import_this_tree(monkeypatch):
+def _import_this_tree_and_leave_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    yield
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def run(folder, how):
@@ -66,8 +70,7 @@ def test_a_signal_reaches_them_and_they_may_save(tmp_path):
 
 
 def failure(exitcode, message, timestamp):
-    name = signal.Signals(-exitcode).name if exitcode < 0 else "<N/A>"
-    return SimpleNamespace(exitcode=exitcode, message=message, timestamp=timestamp, signal_name=lambda: name)
+    return SimpleNamespace(exitcode=exitcode, message=message, timestamp=timestamp)
 
 
 @pytest.mark.parametrize(("failures", "words"), [

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.page.figures import figures, fit
+from harness.page.figures import figures, fit, token_lines
 
 
 @pytest.fixture
@@ -54,3 +54,17 @@ def test_a_picture_shrinks_before_it_is_left_out(folder):
     assert sizes[-1] < 1800
     assert fit(path, 1000) == (None, "Too large for the page.")
     assert fit(folder / "figures" / "broken.png", 1000) == (None, "It cannot be read as a picture.")
+
+
+def test_measured_shares_of_tokens_are_lines_of_a_table():
+    stages = [{"people": {"share": 0.25, "density": 1.0, "interval": None}, "hands": {"share": 0.01, "density": None}},
+              {"people": {"share": 0.5, "density": 2.0, "interval": [1.9, 2.1]}}]
+    assert token_lines({"networks": [{"title": "TCFormer", "stages": stages}]}) == (
+        ("Tokens on", "Stage", "people", "hands"),
+        ("TCFormer", "1", "25.0% ×1.00", "1.0%"),
+        ("TCFormer", "2", "50.0% ×2.00 [1.90, 2.10]", "—"))
+
+
+@pytest.mark.parametrize("numbers", [None, {}, {"oks": {}}, {"networks": "many"}, {"networks": [{"stages": [3]}]}, []])
+def test_other_numbers_are_no_table(numbers):
+    assert token_lines(numbers) == ()

@@ -10,12 +10,13 @@ from rich.console import Console
 
 from harness.report import RowResult, build_report, csv_text, json_data, latex, markdown, write_report
 from harness.report.data import CSV_COLUMNS
-from harness.report.latex import ESCAPES
+from harness.report.latex import ESCAPES, document
 from harness.report.latex import escape as tex_escape
 from harness.report.lines import DIFFERENCE, judged_lines, system_lines
 from harness.report.markdown import escape as md_escape
 from harness.report.model import BANNER, OTHER_BANNER
 from harness.report.screen import render
+from tests.helpers import assert_compiles
 
 REPORTS = ("demo_report", "paper_report", "lsp_report")
 
@@ -238,9 +239,14 @@ def test_latex_is_well_formed(report):
     assert all(ord(character) < 128 for character in text)
 
 
+def test_latex_compiles(report, tmp_path):
+    assert_compiles(document(latex(report)), tmp_path)
+
+
 def test_latex_escapes():
     assert tex_escape("a_b & 50% {x} ZoomNet† SN* #1 $2 ~ ^ \\") == (
         r"a\_b \& 50\% \{x\} ZoomNet$^\dagger$ SN$^*$ \#1 \$2 \textasciitilde{} \textasciicircum{} \textbackslash{}")
+    assert tex_escape("--rows wo–ctm") == "-{}-rows wo--ctm"
     assert not {c for c in "&%$#_{}~^\\<>" if c not in ESCAPES}
 
 

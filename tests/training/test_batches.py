@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.launch.launch import processes_for
 from harness.protocol import Train
-from harness.training.batches import EpochBatches, processes_for
+from harness.training.batches import EpochBatches
 
 
 def steps_of(batches):

@@ -56,8 +56,10 @@ def test_cut_anywhere_and_continued_it_ends_in_the_same_bits(make_training, monk
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_after_the_step_with_everything_saved(make_training, tmp_path, monkeypatch, number):
+def test_a_signal_ends_it_after_the_step_with_everything_saved(make_training, tmp_path, request, number):
     straight, _ = make_training("straight")
+    before = signal.signal(number, signal.SIG_DFL)  # tests in the background of a shell ignore Ctrl-C
+    request.addfinalizer(lambda: signal.signal(number, before))
 
     class Asking(nn.Module):
         def __init__(self):
@@ -218,14 +220,28 @@ def test_half_precision_on_a_cpu(make_training):
             make_accelerator("cpu", precision)
 
 
+def test_curves_for_tensorboard_go_on_where_the_training_does(make_training, tmp_path, monkeypatch):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    told = Told(evaluate=lambda network: (0.5, {"body": 0.25}), say=lambda text: None)
+    with monkeypatch.context() as patched:
+        cut_after(patched, 15)
+        with pytest.raises(Cut):
+            make_training("curves", told, evaluate_every=1)
+    make_training("curves", told, evaluate_every=1)
+    events = accumulator.EventAccumulator(str(tmp_path / "curves" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [6, 12, 18]
+    assert [event.step for event in events.Scalars("epoch/loss")] == [6, 12, 18]
+    assert [event.value for event in events.Scalars("AP/body")] == [0.25] * 3
+
+
 def test_what_is_said_before_and_while_it_trains(make_training):
     lines, told = [], []
-    make_training("told", Told(lambda *event: told.append(event), None, lines.append), epochs=20)
+    make_training("told", Told(lambda *event: told.append(event), None, lines.append), epochs=40)
     assert lines[0].startswith("estimate: ")
-    assert "120 steps" in lines[0]
+    assert "240 steps" in lines[0]
     done, total, text = told[-1]
-    assert (done, total) == (120, 120)
-    assert text.startswith("epoch 20/20, loss ")
+    assert (done, total) == (240, 240)
+    assert text.startswith("epoch 40/40, loss ")
     assert "points/s" in text
     assert "waiting for data" in text
 
@@ -235,7 +251,7 @@ def test_the_estimate_changes_nothing(make_training, monkeypatch):
         torch.manual_seed(0)
         return nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
-    with_it, _ = make_training("with", network=network(), epochs=20)
+    with_it, _ = make_training("with", network=network(), epochs=40)
     monkeypatch.setattr(loop, "WORTHWHILE", 10**9)
-    without, _ = make_training("without", network=network(), epochs=20)
+    without, _ = make_training("without", network=network(), epochs=40)
     assert equal(with_it, without)
