@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from harness.layout import load_layout
 from harness.protocol import PROTOCOL_VERSION, Protocol, make_protocol, merge, parse_setting
 from harness.registry import OPENMMLAB, model_spec, spec_data
 from harness.task import Task
+from harness.zoo.found import OPTION, Found, find
 
 SYNTHETIC = "synthetic"
 
@@ -32,6 +33,8 @@ class Options:
     boxes: str | None = None
     weights: dict[str, str] = field(default_factory=dict)
     init: dict[str, str] = field(default_factory=dict)
+    weights_dir: str | None = None
+    """A folder of published weights: rows without theirs there are not run."""
     eval_data: str | None = None
     eval_data_root: str | None = None
     eval_split: str | None = None
@@ -86,6 +89,8 @@ class Plan:
     jobs: Mapping[str, Task]
     """By `job_name`, in the order to run: every row's first seed, then every row's next."""
     results: Path
+    found: Mapping[str, Found] = field(default_factory=dict)
+    """What `weights_dir` has for each row; empty without one."""
 
     def jobs_of(self, row: str) -> list[Task]:
         """The jobs of a row, one a seed."""
@@ -128,6 +133,12 @@ def make_plan(table_name: str, options: Options) -> Plan:
             if name not in chosen:
                 raise unknown(f"row in {flag}", name, chosen)
     rows = [row for row in rows if row["id"] in chosen]
+    found: dict[str, Found] = {}
+    if options.weights_dir is not None:
+        found = known_weights(table, profile, rows, options)
+        rows = [{**row, "missing": found[row["id"]].missing} if row["id"] in found else row for row in rows]
+        options = replace(options, weights={**{row: str(one.paths[0].resolve()) for row, one in found.items()
+                                               if one.paths}, **options.weights})
     results = Path(options.results)
     device = options.device if options.elsewhere else resolve_device(options.device)
     seeds = seeds_of(table, profile) if options.seed is None else (options.seed,)
@@ -138,10 +149,25 @@ def make_plan(table_name: str, options: Options) -> Plan:
             runnable = is_runnable(row, profile)
             if not runnable and row["id"] in {**options.weights, **options.init}:
                 raise UserError(f"row {row['id']} cannot take weights: {row['cited']}")
-            if runnable and (number == 0 or row["id"] not in options.weights):  # weights given: there is no training
+            # Weights given: there is no training, and one seed is enough.
+            if runnable and not row.get("missing") and (number == 0 or row["id"] not in options.weights):
                 job = plan_row(table, profile, row, options, results, device, seed)
                 jobs[job_name(row["id"], seed, number == 0)] = job
-    return Plan(table, profile, tuple(rows), jobs, results)
+    return Plan(table, profile, tuple(rows), jobs, results, found)
+
+
+def known_weights(table: Mapping[str, Any], profile: Mapping[str, Any], rows: list[dict[str, Any]], options: Options
+                  ) -> dict[str, Found]:
+    """What the folder of `--weights-dir` has for the rows that can be run and are not given weights by hand.
+
+    Raises UserError as `harness.zoo.found.find`, and for a profile of stand-ins, which published weights do not fit.
+    """
+    if not profile.get("reproduces"):
+        raise UserError(f"{OPTION}: profile {profile['name']} runs other networks than the published ones, which their "
+                        "weights do not fit (--profile paper)")
+    assert options.weights_dir is not None
+    wanted = [row for row in rows if is_runnable(row, profile) and row["id"] not in options.weights]
+    return find(str(table["name"]), wanted, Path(options.weights_dir)) if wanted else {}
 
 
 def is_runnable(row: Mapping[str, Any], profile: Mapping[str, Any]) -> bool:

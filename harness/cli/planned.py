@@ -27,7 +27,7 @@ def show(plan: Plan, counted: set[str] | None = None) -> float:
     for row in plan.rows:
         jobs = plan.jobs_of(row["id"])
         if not jobs:
-            typer.echo(f"  {row['id']:<18} cited         {row['cited']}")
+            typer.echo(f"  {row['id']:<18} {_without_job(row)}")
         for job in jobs:
             if _show_job(plan, job, seeds=len(jobs) > 1) not in ("done", "stale", "damaged"):
                 todo.append(job)
@@ -57,6 +57,11 @@ def _show_job(plan: Plan, job: Task, seeds: bool) -> str:
     if state.name in ("failed", "damaged"):
         typer.echo(f"{'':<21}{state.detail}")
     return state.name
+
+
+def _without_job(row: dict[str, Any]) -> str:
+    """Why a row is not run."""
+    return f"missing       {row['missing']}" if row.get("missing") else f"cited         {row['cited']}"
 
 
 def _room(job: Task) -> str:

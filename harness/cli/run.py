@@ -19,6 +19,8 @@ def command(
     boxes: str | None = typer.Option(None, help="person boxes: gt, detector, or a file of detections"),
     weights: list[str] = typer.Option([], help="ROW=FILE: evaluate these weights, train nothing"),
     init: list[str] = typer.Option([], help="ROW=FILE: start the training from these weights"),
+    weights_dir: str | None = typer.Option(None, help="folder of published weights (`harness weights list`): evaluate "
+                                                      "the rows whose files are there, train nothing"),
     eval_data: str | None = typer.Option(None, help="evaluate on another data set of the same layout"),
     eval_data_root: str | None = typer.Option(None, help="folder of the evaluation data set"),
     eval_split: str | None = typer.Option(None, help="NAME, FIRST:LAST or NAME[FIRST:LAST] of the images"),
@@ -71,8 +73,8 @@ def command(
     plan = make_plan(table, Options(
         profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
         weights=parse_assignments(weights, "--weights"), init=parse_assignments(init, "--init"),
-        eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split, device=launch.device,
-        elsewhere=launch.elsewhere, seed=seed, results=results, settings=tuple(settings),
+        weights_dir=weights_dir, eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split,
+        device=launch.device, elsewhere=launch.elsewhere, seed=seed, results=results, settings=tuple(settings),
     ))
     if dry_run or (launch.elsewhere and not json_output):
         planned.show(plan)
@@ -87,7 +89,11 @@ def command(
         outcome = run_plan(plan, fresh, stale, display, launch)
     if "submitted" in outcome.values():
         return
-    show_plan_report(plan, "json" if json_output else "text")
+    report = show_plan_report(plan, "json" if json_output else "text")
+    if plan.found:
+        from harness.zoo.verdicts import lines
+
+        typer.echo("\n".join(lines(plan, report)), err=json_output)
     bad = [row for row, result in outcome.items() if result in ("failed", "damaged")]
     stopped = [row for row, result in outcome.items() if result == "stopped"]
     if bad:

@@ -49,7 +49,10 @@ def not_measured(result: RowResult) -> list[Note]:
     if result.status == CITED:
         why = result.row.get("cited") or "this profile has no stand-in for it"
         return [Note(title, "cited", f"cited, not run: {words.one_line(why)}")]
-    return [Note(title, "missing", "not run yet in this profile")] if result.status == MISSING else []
+    if result.status == MISSING:
+        why = result.row.get("missing")
+        return [Note(title, "missing", f"not run: {words.one_line(why)}" if why else "not run yet in this profile")]
+    return []
 
 
 def _row(table: Mapping[str, Any], row: RowReport) -> list[Note]:

@@ -54,8 +54,8 @@ def gather(table_name: str, profile_name: str | None, results: Path) -> tuple[An
     return form.build(table, profile, shown, damaged, others), form
 
 
-def show_plan_report(plan: Plan, output: str = SCREEN) -> None:
-    """Show the rows of a plan, each with the record of its own key."""
+def show_plan_report(plan: Plan, output: str = SCREEN) -> Any:
+    """Show the rows of a plan, each with the record of its own key; returns the report."""
     form = kind_of(plan.table).load("report")
     records = all_records(plan.results, str(plan.table["name"]), str(plan.profile["name"]))[0]
     shown, damaged = [], []
@@ -69,7 +69,9 @@ def show_plan_report(plan: Plan, output: str = SCREEN) -> None:
             except DamagedRecord as error:
                 damaged.append(str(error))
         shown.append(row_result(row, plan.profile, folder, record, records, form))
-    show(form.build(plan.table, plan.profile, shown, damaged, failed_repeats(plan)), plan.results, output, form)
+    report = form.build(plan.table, plan.profile, shown, damaged, failed_repeats(plan))
+    show(report, plan.results, output, form)
+    return report
 
 
 def failed_repeats(plan: Plan) -> list[str]:

@@ -131,6 +131,9 @@ def test_published_weights_are_known_by_their_hash(make, table):
     given = make.tested(row, "eab8caa8" + "f" * 56)
     assert used_published_weights(make.result(row, "measured", given), source)
     assert not used_published_weights(make.result(row, "measured", make.tested(row, "f" * 64)), source)
+    imported = make.tested(row, "f" * 64)
+    imported["weights"]["source"] = {"file": source.checkpoint, "sha256": "eab8caa8" + "f" * 56}
+    assert used_published_weights(make.result(row, "measured", imported), source)
     trained = make.faithful(row, weights={"init": "x", "file": "y", "sha256": "eab8caa8" + "f" * 56})
     assert not used_published_weights(make.result(row, "measured", trained), source)
     assert not used_published_weights(make.result(row, "measured", given), load_published()["cocowb_v05_sn"])
