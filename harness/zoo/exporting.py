@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.files import sha256_file, write_text
 from harness.kinds import SYSTEMS, kind_of
 from harness.record import read_record
 from harness.zoo import container
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CARD = "README.md"
 
@@ -73,15 +76,23 @@ def _weights(given: dict[str, Any], path: Path) -> Path:
 
 def write(found: Exported) -> None:
     """Write both files, the card last. Raises UserError where they cannot be written."""
-    from harness.weights import read_checkpoint, state_dict_of
-
-    data = read_checkpoint(found.weights)
-    meta = data["meta"] if isinstance(data.get("meta"), dict) else {"model": found.record["model"]["name"]}
-    record = found.record
-    origin = {"record": record["key"], "table": record["table"], "profile": record["profile"], "row": record["row"],
-              "sha256": record["weights"]["sha256"], "commit": record["code"].get("commit")}
-    container.write(found.file, state_dict_of(data, found.weights), {**meta, "source": origin, "record": record})
+    container.write(found.file, *contents(found))
     write_text(found.card, "\n".join(card(found)) + "\n")
+
+
+def contents(found: Exported) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights under the network's own keys, whatever project's file the row was given, and what is known of them.
+
+    Raises UserError where they do not fit the record's network.
+    """
+    from harness.zoo import importing
+
+    record = found.record
+    read = importing.read(found.weights, str(record["model"]["name"]))
+    origin = {"sha256": record["weights"]["sha256"], **(record["weights"].get("source") or {}), "record": record["key"],
+              "table": record["table"], "profile": record["profile"], "row": record["row"],
+              "commit": record["code"].get("commit")}
+    return read.state, {**read.meta, "source": origin, "record": record}
 
 
 def card(found: Exported) -> Iterator[str]:

@@ -7,10 +7,10 @@ from harness.registry import build_model, model_spec
 
 
 def state_of(name, keypoints=133):
-    """A network's state, its values lively and always the same."""
+    """A network's state, always the same, with other values than initial ones under which all outputs are finite."""
     torch.manual_seed(0)
     model = build_model(model_spec(name), keypoints)
-    return {key: torch.rand(value.shape) if value.is_floating_point() else value + 7
+    return {key: value * 0.9 + 0.01 if value.is_floating_point() else value + 7
             for key, value in model.state_dict().items()}
 
 
