@@ -7,7 +7,7 @@ import typer
 NAME = "weights"
 EXAMPLE = "harness weights import hrnet_w48-8ef0771d.pth --model hrnet_w48"
 
-app = typer.Typer(help="Weights in and out: known published files, files of other projects, weights to give away.",
+app = typer.Typer(help="Weights in and out: known published files, files of other projects, a row's to give away.",
                   no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -44,3 +44,19 @@ def import_file(
     importing.write(found, target)
     for line in words.lines(found, target):
         typer.echo(line)
+
+
+@app.command("export", epilog="Example: harness weights export runs/table_s2/demo/hrnet_w48-1e031a4a71a7 --out hrnet")
+def export(
+    row: str = typer.Argument(help="the folder of a row that was run, or its record.json"),
+    out: str = typer.Option(..., help="folder for ROW.safetensors and README.md"),
+    force: bool = typer.Option(False, "--force", help="write over files that are there"),
+) -> None:
+    """Write a row's weights to give away: safetensors with the record in its metadata, and a model card."""
+    from pathlib import Path
+
+    from harness.zoo import exporting
+
+    found = exporting.prepare(Path(row), Path(out), force)
+    exporting.write(found)
+    typer.echo(f"written: {found.file}, {found.card}")

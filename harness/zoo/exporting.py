@@ -1,0 +1,155 @@
+"""A row's weights to give away: safetensors with the record in its metadata, and a model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.files import sha256_file, write_text
+from harness.kinds import SYSTEMS, kind_of
+from harness.record import read_record
+from harness.zoo import container
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What is to be written."""
+
+    record: dict[str, Any]
+    weights: Path
+    out: Path
+
+    @property
+    def file(self) -> Path:
+        """The weights' file."""
+        return self.out / f"{self.record['row']}{container.SUFFIX}"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.out / CARD
+
+
+def prepare(place: Path, out: Path, force: bool) -> Exported:
+    """What a row's folder, or its record.json, has to export.
+
+    Raises UserError where there is no record, where its weights are gone or were changed since, and where `out` has
+    such files already, unless forced.
+    """
+    path = place / "record.json" if place.is_dir() else place
+    record = read_record(path)
+    if record is None:
+        raise UserError(f"{path} not found: name the folder of a row that was run, RUNS/TABLE/PROFILE/ROW-KEY")
+    if "weights" not in record:
+        raise UserError(f"{path} is of a row without weights ({record.get('status')})")
+    found = Exported(record, _weights(record["weights"], path), out)
+    there = [str(one) for one in (found.file, found.card) if one.exists()]
+    if there and not force:
+        raise UserError(f"--out {out}: {', '.join(there)} is there already; --force writes over it")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: expected a folder")
+    return found
+
+
+def _weights(given: dict[str, Any], path: Path) -> Path:
+    """The record's weights file: in the results folder that the record is in, or where it was."""
+    file = Path(given["file"])
+    choices = [file]
+    if "trainings" in file.parts and len(path.resolve().parents) > 3:
+        choices.insert(0, path.resolve().parents[3].joinpath(*file.parts[file.parts.index("trainings"):]))
+    for choice in choices:
+        if choice.is_file():
+            if sha256_file(choice) != given["sha256"]:
+                raise UserError(f"{choice} is not the file that {path} was made with: it was changed since")
+            return choice
+    raise UserError(f"the weights of {path} are gone: looked for {', '.join(map(str, choices))}")
+
+
+def write(found: Exported) -> None:
+    """Write both files, the card last. Raises UserError where they cannot be written."""
+    from harness.weights import read_checkpoint, state_dict_of
+
+    data = read_checkpoint(found.weights)
+    meta = data["meta"] if isinstance(data.get("meta"), dict) else {"model": found.record["model"]["name"]}
+    record = found.record
+    origin = {"record": record["key"], "table": record["table"], "profile": record["profile"], "row": record["row"],
+              "sha256": record["weights"]["sha256"], "commit": record["code"].get("commit")}
+    container.write(found.file, state_dict_of(data, found.weights), {**meta, "source": origin, "record": record})
+    write_text(found.card, "\n".join(card(found)) + "\n")
+
+
+def card(found: Exported) -> Iterator[str]:
+    """The lines of the model card, in Markdown: what it is, what it reaches, how that was measured, how to use it."""
+    record = found.record
+    model, machine, code = record["model"], record["machine"], record["code"]
+    yield f"# {record['title']}: {model.get('title', model['name'])}"
+    yield ""
+    if record["status"] == "stand-in":
+        yield ("**A stand-in**: a small model, or other data, or another schedule than the published system's. Its "
+               "numbers say nothing about that system.")
+        yield ""
+    yield f"- Network: `{model['name']}`, {model['parameters']:,} parameters, {model['gmacs']:.2f} GMACs a pass"
+    yield f"- Row `{record['row']}` of table `{record['table']}`, profile `{record['profile']}`, seed {record['seed']}"
+    yield f"- Trained on {_data(record['data'].get('train'))}; tested on {_data(record['data'].get('eval'))}"
+    for note in record["notes"]:
+        yield f"- {note}"
+    yield f"- Measured on {machine['gpu'] or machine['processor']}, {record['created'][:10]}, by commit {_commit(code)}"
+    yield ""
+    yield from _figures(record)
+    yield ""
+    yield "Protocol, by which the numbers above were measured:"
+    yield ""
+    for section, values in record["protocol"].items():
+        yield f"- {section}: " + ", ".join(f"{name} {json.dumps(value)}" for name, value in values.items())
+    yield ""
+    yield "## Use"
+    yield ""
+    yield "```"
+    yield (f"harness run {record['table']} --profile {record['profile']} --rows {record['row']} "
+           f"--weights {record['row']}={found.file.name}")
+    if kind_of(record).name == SYSTEMS:
+        yield f"harness predict --weights {found.file.name} --images DIR"
+    yield "```"
+    yield ""
+    yield (f"The tensors are those of the network's `state_dict`; the metadata key `{container.KEY}` has the record as "
+           f"JSON. SHA-256 of the file they were taken from: `{record['weights']['sha256']}`.")
+    yield ""
+    yield ("Licence: none is stated for these weights. The program is under MIT; the terms of the data that they were "
+           "trained on apply.")
+
+
+def _commit(code: dict[str, Any]) -> str:
+    return f"{code.get('commit') or 'unknown'}{' (with changes)' if code.get('dirty') else ''}"
+
+
+def _data(given: dict[str, Any] | None) -> str:
+    if not given:
+        return "nothing here: the weights were given"
+    counts = [f"{given[name]:,} {name}" for name in ("images", "people") if given.get(name) is not None]
+    return f"{given['title']} ({', '.join(counts)})" if counts else str(given["title"])
+
+
+def _figures(record: dict[str, Any]) -> Iterator[str]:
+    """A table of the figures that have intervals."""
+    parts = record["intervals"]["parts"]
+    metrics = list(dict.fromkeys(metric for found in parts.values() for metric in found))
+    level = record["intervals"].get("level", 0.95)
+    yield "| | " + " | ".join(metrics) + " |"
+    yield "| --- |" + " ---: |" * len(metrics)
+    for part, found in parts.items():
+        yield f"| {part} | " + " | ".join(_cell(record["metrics"]["parts"][part].get(metric), found.get(metric))
+                                          for metric in metrics) + " |"
+    yield ""
+    yield f"Fractions; {level:.0%} intervals over images ({record['intervals'].get('method', 'resampled')})."
+
+
+def _cell(value: float | None, interval: list[float] | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
