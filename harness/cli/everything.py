@@ -27,7 +27,7 @@ def check_given(context: typer.Context) -> None:
             raise UserError(f"{parameter.opts[0]} is for one table; `harness run {NAME}` makes all of them")
 
 
-def run(options: Options, dry_run: bool, fresh: bool, stale: bool, launch: Launch) -> None:
+def run(options: Options, dry_run: bool, fresh: bool, stale: bool, launch: Launch = Launch()) -> None:
     """Make everything, rows as `launch` says. What fails is said, and the rest goes on; the status is then 1.
 
     Raises UserError for an unknown profile.

@@ -66,6 +66,7 @@ def load_truth(path: Path, layout: Layout) -> Truth:
                              f"{path}: annotations")
     entries = [entry for entry in everyone if entry.get("category_id", PERSON) == PERSON]
     people = read_people(entries, layout, path)
+    check_unique(people.id, f"{path}: annotation id")
     stray = ~np.isin(people.image_id, image_ids)
     if stray.any():
         first = int(np.argmax(stray))
