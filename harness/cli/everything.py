@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.everything import NAME, Figure, figures, plans
 from harness.launch.launch import Launch
 from harness.plan import Options, Plan
+from harness.run import HERE
 
 TAKEN = ("table", "profile", "device", "seed", "results", "dry_run", "fresh", "stale", "force", "jobs", "gpus",
          "processes")
@@ -27,7 +28,7 @@ def check_given(context: typer.Context) -> None:
             raise UserError(f"{parameter.opts[0]} is for one table; `harness run {NAME}` makes all of them")
 
 
-def run(options: Options, dry_run: bool, fresh: bool, stale: bool, launch: Launch = Launch()) -> None:
+def run(options: Options, dry_run: bool, fresh: bool, stale: bool, launch: Launch = HERE) -> None:
     """Make everything, rows as `launch` says. What fails is said, and the rest goes on; the status is then 1.
 
     Raises UserError for an unknown profile.
