@@ -12,9 +12,8 @@ import typer
 from harness.cli.given import given
 from harness.errors import UserError
 from harness.everything import NAME, Figure, figures, plans
-from harness.launch.launch import Launch
+from harness.launch.launch import HERE, Launch
 from harness.plan import Options, Plan
-from harness.run import HERE
 
 TAKEN = ("table", "profile", "device", "seed", "results", "dry_run", "fresh", "stale", "force", "jobs", "gpus",
          "processes")
