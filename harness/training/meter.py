@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.launch.words import duration
+
 WAITING = 0.2
 """Share of the time spent waiting for data from which on it is said: a fifth of a GPU is worth a line."""
 
@@ -83,12 +85,3 @@ class Meter:
         self.warned = True
         return (f"warning: {self.waiting:.0%} of the time the training waits for data: more loader processes may help "
                 f"(--set train.workers=N, now {workers})")
-
-
-def duration(seconds: float) -> str:
-    """For reading: 40 s, 12 min, 3.4 h, 5.1 days."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

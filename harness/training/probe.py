@@ -14,8 +14,8 @@ from accelerate import Accelerator
 from torch import nn
 
 from harness.errors import UserError
+from harness.launch.words import duration
 from harness.training.lesson import Lesson
-from harness.training.meter import duration
 from harness.training.room import size_text, training_bytes
 from harness.training.state import seed_batch, unchanged
 
