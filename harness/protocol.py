@@ -224,4 +224,5 @@ def checked(protocol: type[AnyProtocol], values: dict[str, Any], origin: str) ->
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise unknown("setting", name, setting_names(protocol), f"in {origin}") from error
-        raise UserError(f"setting {name} = {first['input']!r} in {origin}: {first['msg']}") from error
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"  # a whole section says nothing
+        raise UserError(f"setting {name}{value} in {origin}: {first['msg']}") from error
