@@ -118,6 +118,7 @@ def test_a_chart_changes_its_axes_and_is_walked_by_keyboard(opened):
     assert opened.get_by_role("dialog").is_visible()
     opened.keyboard.press("Escape")
     chart.locator("summary").click()
+    chart.locator("details tbody tr").first.wait_for()  # the table is filled when it is opened, not at the click
     rows = chart.locator("details tbody tr").count()
     assert rows == chart.locator(".point").count() > 2
     name = chart.locator(".legend button").first
