@@ -85,7 +85,7 @@ class Pictures(ImageDataset):
         """The image, or None. Raises TooManyBroken where more than the tolerated share cannot be read."""
         if self._broken[row]:
             return None
-        image = self._attempt(row)
+        image = self.attempt(row)
         if isinstance(image, str):
             self._broken[row] = True
             broken = int(self._broken.sum())
@@ -96,9 +96,10 @@ class Pictures(ImageDataset):
 
     def broken(self) -> dict[str, str]:
         """Path -> reason of the images that could not be read so far."""
-        return {self.listing.samples[row][0]: str(self._attempt(row)) for row in self._broken.nonzero()[:, 0].tolist()}
+        return {self.listing.samples[row][0]: str(self.attempt(row)) for row in self._broken.nonzero()[:, 0].tolist()}
 
-    def _attempt(self, row: int) -> Image.Image | str:
+    def attempt(self, row: int) -> Image.Image | str:
+        """The image (RGB), or in words why it cannot be read."""
         try:
             with Image.open(self.listing.samples[row][0]) as image:
                 return image.convert("RGB")

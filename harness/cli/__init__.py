@@ -12,6 +12,7 @@ from harness.cli import (
     baseline,
     check,
     compare,
+    data,
     describe,
     doctor,
     errors,
@@ -47,7 +48,7 @@ for command in (run, status, report, evaluate, explain, errors, profile, compare
                 doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-for group in (figure, baseline, weights):
+for group in (data, figure, baseline, weights):
     app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 
