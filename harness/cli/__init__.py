@@ -26,6 +26,7 @@ from harness.cli import (
     predict,
     profile,
     report,
+    results,
     run,
     status,
     weights,
@@ -48,7 +49,7 @@ for command in (run, status, report, evaluate, explain, errors, profile, compare
                 doctor, predict, check, lr):
     app.command(name=command.NAME, epilog=f"Example: {command.EXAMPLE}", help=getattr(command, "HELP", None))(
         command.command)
-for group in (data, figure, baseline, weights):
+for group in (data, figure, baseline, results, weights):
     app.add_typer(group.app, name=group.NAME, epilog=f"Example: {group.EXAMPLE}")
 
 
