@@ -22,7 +22,7 @@ from harness.report.plain import plain_table
 
 SCHEMA = 1
 """Version of the JSON form; raised when a field changes its meaning or goes."""
-SHORT_NOTES = ("failed", "stale", "missing", "machine", "source")
+SHORT_NOTES = ("marks", "failed", "stale", "missing", "machine", "source")
 """Kinds of notes that the screen shows."""
 
 

@@ -11,6 +11,7 @@ from harness.architecture.printed import printed_facts
 from harness.published import Fact
 from harness.report import words
 from harness.report.model import CITED, FAILED, MEASURED, MISSING, Note, RowResult
+from harness.report.notes import marks
 
 NETWORKS = {"classifier": "classifier", "pose": "pose"}
 SETTINGS = {"reduction": "R", "heads": "N", "expansion": "E", "channels": "C"}
@@ -143,7 +144,8 @@ def _sources(facts: Sequence[Fact], name: str) -> str:
 
 
 def _notes(table: Mapping[str, Any], rows: Sequence[RowResult], others: Sequence[str]) -> list[Note]:
-    notes = [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
+    notes = marks(table)
+    notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
     sources = dict.fromkeys(fact.source for row in rows for fact in printed_facts(row.row))
     notes += [Note(None, "source", f"{source.short}: {source.citation} ({source.revision}).") for source in sources]
     said = {str(row.get("machine", "processor")) for row in rows if row.measured}

@@ -174,8 +174,8 @@ class Note:
 
     row: str | None
     kind: str
-    """reading | open | doubtful | run | gap | data | deviation | empty | failed | cited | stale | interval | spread |
-    machine | record"""
+    """marks | reading | open | doubtful | run | gap | data | deviation | empty | failed | cited | stale | interval |
+    spread | machine | record"""
     text: str
 
 

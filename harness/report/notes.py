@@ -9,7 +9,7 @@ from harness.published import load_published
 from harness.report import words
 from harness.report.comparability import trained_here
 from harness.report.misprints import misprints
-from harness.report.model import CITED, FAILED, MISSING, Note, RowReport, RowResult, repeats_of
+from harness.report.model import CITED, FAILED, MISSING, STAND_IN, Note, RowReport, RowResult, repeats_of
 from harness.statistics import LEVEL, Spread
 
 COLUMNS = ("AP and AR are OKS-based, fractions from 0 to 1. Resolution is height × width of the network's input. "
@@ -22,6 +22,7 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     """Every note, those of the table first, then row by row; `others` are about records that are not shown."""
     results = [row.result for row in rows]
     notes = [Note(None, "reading", COLUMNS)]
+    notes += marks(table)
     notes += [Note(None, "reading", words.one_line(text, 2000)) for text in table.get("notes") or ()]
     notes += [Note(None, "open", left_open(table, item)) for item in table.get("left_open") or ()]
     notes += _intervals(results)
@@ -38,6 +39,11 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     for row in rows:
         notes += _row(table, row)
     return tuple(notes)
+
+
+def marks(table: Mapping[str, Any]) -> list[Note]:
+    """What marks and short headings of a table stand for: shown wherever the table is."""
+    return [Note(None, "marks", words.one_line(table["marks"], 2000))] if table.get("marks") else []
 
 
 def not_measured(result: RowResult) -> list[Note]:
@@ -137,13 +143,19 @@ def _data(result: RowResult, which: str) -> str:
 
 def _data_sets(results: Sequence[RowResult]) -> list[Note]:
     """What the measured rows were trained and evaluated on, those on the same data together."""
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, list[RowResult]] = {}
     for result in results:
         if result.measured and (result.get("data", "eval") or {}).get("dataset"):
             trained = (result.get("data", "train") or {}).get("dataset")
             text = (f"Trained on {_data(result, 'train')}, evaluated on " if trained else "Evaluated on ")
-            rows.setdefault(text + _data(result, "eval"), []).append(str(result.row["title"]))
-    return [Note(None, "data", f"{text}: {_list(titles)}.") for text, titles in rows.items()]
+            rows.setdefault(text + _data(result, "eval"), []).append(result)
+    said = []
+    for text, of in rows.items():
+        # The published systems were not trained here; what was is named as the table names it.
+        named = dict.fromkeys(str(result.get("model", "name") if result.status == STAND_IN else result.row["title"])
+                              for result in of)
+        said.append(Note(None, "data", f"{text}: {_list(list(named))}."))
+    return said
 
 
 def _empty(table: Mapping[str, Any], result: RowResult) -> list[str]:

@@ -24,7 +24,7 @@ STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", MEAN: "cyan", DIFFERENCE
 VERDICT_STYLES = {"reproduced": "green", "not reproduced": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ANSWER_STYLES = {"better": "green", "worse": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ELSEWHERE = "--json and the files beside the records"
-SHORT_NOTES = ("failed", "stale", "empty", "open", "data", "machine", "interval", "spread", "doubtful")
+SHORT_NOTES = ("marks", "failed", "stale", "empty", "open", "data", "machine", "interval", "spread", "doubtful")
 """Kinds of notes that the screen shows without `verbose`."""
 
 

@@ -55,6 +55,12 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
         if any(word.startswith("openmmlab:") for word in words):
             pytest.importorskip("mmpose", reason="mmpose is not installed")
             words += ["--set", "train.steps_per_epoch=1"]
+    if words[:2] == ["run", "all"]:  # tests/harness/test_everything.py runs it
+        words += ["--dry-run"]
+    if words[0] == "lr":
+        words += ["--profile", "smoke", "--steps", "10", "--results", str(own_results), "--device", "cpu"]
+    if words[:2] == ["data", "verify"]:  # a small set that is whole
+        values |= {"coco-wholebody": "lsp", "DIR": str(request.getfixturevalue("shared") / "data" / "lspet-mini")}
     if words[0] == "predict":
         words += ["--out", str(tmp_path / "out")]
     if words[0] in ("report", "status"):

@@ -50,7 +50,7 @@ def test_rows_on_different_images_never_stand_in_one_table(tmp_path, capsys, mak
     assert statuses(data)["hrnet_w48"] == "stand-in"
     assert statuses(data)["sbl_res152"] == "missing"
     text = " ".join(shown(tmp_path, capsys, json_output=False).split())
-    assert "Evaluated on lsp test (400 images, 400 people): HRNet-w48." in text
+    assert "Evaluated on lsp test (400 images, 400 people): tcformer_small." in text
     assert "2 record(s) on other images are not shown: synthetic val" in text
     failed = make.stand_in(hrnet, status="failed", created="2026-01-03T00:00:00+00:00", error="broke", metrics=None)
     put(tmp_path, failed, "hrnet_w48-c", "failure.json")
