@@ -6,16 +6,15 @@ The target is a results folder like any other: `harness report TABLE --results T
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from harness.errors import UserError
 from harness.files import atomic_write
 from harness.gate.contents import RECORD
 from harness.gate.selection import Selection, select
 from harness.record import parse_record
+from harness.shareable import machine_paths, shareable, without
 
 TABLE_FILES = (".md", ".tex", ".csv", ".json")
 """A table beside its rows, as `harness run` leaves it."""
@@ -81,39 +80,11 @@ def _contents(chosen: Selection) -> dict[str, bytes]:
     hidden: dict[str, str] = {}
     for record in records.values():
         hidden |= machine_paths(record)
-
-    def without(text: str) -> str:
-        for path in sorted(hidden, key=len, reverse=True):
-            text = text.replace(path, hidden[path])
-        return text
-
     for path, record in records.items():
-        text = json.dumps(_each_text(record, without), indent=2, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(shareable(record), indent=2, allow_nan=False, ensure_ascii=False)
         found[path] = f"{text}\n".encode()
     for place, folder in {PurePosixPath(path).parents[1]: source.parents[1] for path, source in places.items()}.items():
         for file in sorted(folder.iterdir()):
             if file.is_file() and file.suffix in TABLE_FILES:
-                found[f"{place}/{file.name}"] = without(file.read_text(encoding="utf-8")).encode()
+                found[f"{place}/{file.name}"] = without(file.read_text(encoding="utf-8"), hidden).encode()
     return found
-
-
-def machine_paths(record: dict[str, Any]) -> dict[str, str]:
-    """The absolute paths that a record names, and what is left of each: its last part."""
-    found: dict[str, str] = {}
-
-    def note(text: str) -> str:
-        if text.startswith("/") and len(text) > 1 and "\n" not in text:
-            found[text] = PurePosixPath(text).name
-        return text
-
-    _each_text(record, note)
-    return found
-
-
-def _each_text(data: Any, change: Callable[[str], str]) -> Any:
-    """JSON-able data with every text but names of fields changed."""
-    if isinstance(data, dict):
-        return {name: _each_text(value, change) for name, value in data.items()}
-    if isinstance(data, list):
-        return [_each_text(value, change) for value in data]
-    return change(data) if isinstance(data, str) else data

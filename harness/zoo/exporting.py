@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.files import sha256_file, write_text
 from harness.kinds import SYSTEMS, kind_of
+from harness.layout import load_layout
 from harness.record import read_record
+from harness.registry import model_spec
+from harness.shareable import shareable
 from harness.zoo import container
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def contents(found: Exported) -> tuple[dict[str, Tensor], dict[str, Any]]:
     origin = {"sha256": record["weights"]["sha256"], **(record["weights"].get("source") or {}), "record": record["key"],
               "table": record["table"], "profile": record["profile"], "row": record["row"],
               "commit": record["code"].get("commit")}
-    return read.state, {**read.meta, "source": origin, "record": record}
+    return read.state, {**read.meta, "source": origin, "record": shareable(record)}
 
 
 def card(found: Exported) -> Iterator[str]:
@@ -128,11 +131,35 @@ def card(found: Exported) -> Iterator[str]:
         yield f"harness predict --weights {found.file.name} --images DIR"
     yield "```"
     yield ""
+    if kind_of(record).name == SYSTEMS:
+        yield from _alone(found)
+        yield ""
     yield (f"The tensors are those of the network's `state_dict`; the metadata key `{container.KEY}` has the record as "
            f"JSON. SHA-256 of the file they were taken from: `{record['weights']['sha256']}`.")
     yield ""
     yield ("Licence: none is stated for these weights. The program is under MIT; the terms of the data that they were "
            "trained on apply.")
+
+
+def _alone(found: Exported) -> Iterator[str]:
+    """How to use the weights without the harness: its packages of networks do not need it."""
+    model, crop = found.record["model"], found.record["protocol"]["crop"]
+    spec = model_spec(model["name"], model.get("args"))
+    module, _, builder = spec.builder.partition(":")
+    points = load_layout(found.record["data"]["eval"]["layout"]).size
+    arguments = ", ".join(f"{name}={value!r}" for name, value in {"num_keypoints": points, **spec.args}.items())
+    yield "Without the harness:"
+    yield ""
+    yield "```python"
+    yield "from safetensors.torch import load_file"
+    yield f"from {module} import {builder}"
+    yield ""
+    yield f"model = {builder}({arguments}).eval()"
+    yield f'model.load_state_dict(load_file("{found.file.name}"))'
+    yield "```"
+    yield ""
+    yield (f"It maps (B, 3, {crop['height']}, {crop['width']}), RGB from 0 to 1 normalised by ImageNet's mean and "
+           f"deviation, to heat maps (B, {points}, {crop['height'] // 4}, {crop['width'] // 4}).")
 
 
 def _commit(code: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """`harness weights export`: a row's weights with its record and a card, and back again."""
 
+import contextlib
 import json
 
 import pytest
@@ -24,7 +25,10 @@ def test_exported_weights_are_evaluated_as_the_row_was(row, own_results, tmp_pat
     record = json.loads((row / "record.json").read_text())
     file = tmp_path / "given" / "tcformer_large.safetensors"
     data = read_checkpoint(file)
-    assert data["meta"]["record"] == record
+    kept = data["meta"]["record"]
+    assert kept["metrics"] == record["metrics"]
+    assert kept["weights"]["file"] == "final.pth"  # where it lay is nobody's business
+    assert str(own_results) not in json.dumps(kept)
     original = torch.load(record["weights"]["file"], weights_only=True)["model"]
     assert original.keys() == data["model"].keys()
     assert all(torch.equal(value, data["model"][key]) for key, value in original.items())
@@ -45,6 +49,12 @@ def test_the_card_says_what_it_is_and_how_to_use_it(row, tmp_path):
     for words in ("**A stand-in**", "tcformer_small", "| wholebody | ", "harness predict --weights", "Licence",
                   record["weights"]["sha256"], "loss \"cross_entropy\""):
         assert words in card
+    text = card.partition("```python\n")[2].partition("```")[0]
+    here = dict[str, torch.nn.Module]()
+    with contextlib.chdir(tmp_path / "given"):
+        exec(text, here)
+    assert here["model"](torch.zeros(1, 3, 64, 64)).shape == (1, 133, 16, 16)
+    assert "(B, 3, 64, 64)" in card
 
 
 def test_a_results_folder_that_was_moved(row, own_results, tmp_path):
