@@ -227,6 +227,9 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     protocol = make_protocol(merge(*layers), f"table {table['name']}, row {row['id']}, profile {profile['name']}"
                              + (", --set" if options.settings else ""))
     check_parts(protocol, layout)
+    if train and device == "cpu" and protocol.train.precision not in CPU_PRECISIONS:
+        raise UserError(f"row {row['id']}: train.precision {protocol.train.precision} needs a GPU (choices on a CPU: "
+                        f"{', '.join(CPU_PRECISIONS)})")
     published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
     if table.get("published_protocol", True):
         notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
@@ -261,6 +264,9 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
         expected=(stand_in or row).get("expected") or profile.get("expected", {}),
     )
 
+
+CPU_PRECISIONS = ("fp32", "bf16")
+"""In which a CPU trains."""
 
 YOUNGER_MEANS: dict[str, Any] = {"train.accumulate": 1, "train.ema": 0.0, "train.compile": False}
 YOUNGER: dict[str, Any] = {

@@ -33,10 +33,13 @@ def command(
     from harness.kinds import kind_of
     from harness.plan import Options, make_plan
     from harness.profiling.figures import check_format, save
+    from harness.registry import spec_data
 
     if figure:
         check_format(Path(figure))
         check_writable(Path(figure), "--figure")
+    if kind_of(spec_data("tables", table)).learning is None:
+        raise UserError(f"table {table}: nothing is trained there, so there is no rate to find")
     plan = make_plan(table, Options(profile=profile, data=data, data_root=data_root, rows=(row,), device=device,
                                     seed=seed, results=results, settings=tuple(settings)))
     kind = kind_of(plan.table)

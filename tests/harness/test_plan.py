@@ -146,6 +146,7 @@ def test_the_models_of_figure_s9_share_everything_but_the_trained_parts(tmp_path
     ({"eval_split": "x:y"}, "x:y"),
     ({"eval_split": "test"}, "val"),
     ({"profile": "paper"}, "--data-root"),
+    ({"settings": ("train.precision=fp16",)}, "fp16 needs a GPU"),
 ])
 def test_mistakes_are_named_with_the_choices(tmp_path, options, words):
     with pytest.raises(UserError, match=words):

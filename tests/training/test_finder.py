@@ -11,6 +11,7 @@ from harness.errors import UserError
 from harness.profiling.figures import save
 from harness.protocol import Train
 from harness.training.finder import Found, draw, find
+from tests.helpers import assert_user_error, harness
 from tests.training.conftest import LineLesson, Points
 
 
@@ -46,3 +47,7 @@ def test_a_loss_that_never_falls_has_no_rate():
 def test_bad_input(given, words):
     with pytest.raises(UserError, match=words):
         found(**given)
+
+
+def test_a_table_without_training_has_no_rate_to_find():
+    assert_user_error(harness("lr", "table_s1", "base"), "table_s1", "nothing is trained")
