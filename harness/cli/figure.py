@@ -248,3 +248,52 @@ def tokens(
         print_whole(token_table.starved_table(measured))
     for note in notes:
         typer.echo(note)
+
+
+@app.command(epilog="Example: harness figure curves table_s2")
+def curves(
+    context: typer.Context,
+    table: str = typer.Argument(help="a table of systems with records in the results folder"),
+    profile: str | None = typer.Option(None, help="as of `harness report`"),
+    rows: str = typer.Option("", help="only these, separated by commas"),
+    part: str = typer.Option("", help="whose scores; by default the last part of the table"),
+    results: str = RESULTS,
+    out: str | None = OUT,
+) -> None:
+    """Draw how a table's trainings went: loss by epoch, and the scores of every seed with their intervals."""
+    from pathlib import Path
+
+    from harness.errors import UserError, unknown
+    from harness.figures import curves as drawing
+    from harness.figures import sidecar
+    from harness.kinds import SYSTEMS, kind_of
+    from harness.profiling.figures import check_format, save
+    from harness.registry import spec_data
+    from harness.report.show import gather
+
+    spec = spec_data("tables", table)
+    if kind_of(spec).name != SYSTEMS:
+        raise UserError(f"table {table} is of other things than key points: it has no such curves")
+    part = part or spec["parts"][-1]
+    if part not in spec["parts"]:
+        raise unknown(f"part of table {table}", part, spec["parts"])
+    report = gather(table, profile, Path(results))[0]
+    shown = [row.result for row in report.rows]
+    asked = [name.strip() for name in rows.split(",") if name.strip()]
+    for name in asked:
+        if name not in [result.row["id"] for result in shown]:
+            raise unknown(f"row of table {table}", name, [str(result.row["id"]) for result in shown])
+    shown = [result for result in shown if not asked or result.row["id"] in asked]
+    target = Path(out) if out else sidecar.default_file(Path(results), "curves", table, report.profile["name"], rows)
+    check_format(target, "--out")
+    sidecar.check_beside(target)
+    drawn = drawing.curves_of(shown, part, spec["metrics"])
+    title = f"{table}, profile {report.profile['name']}"
+    save(target, lambda: drawing.draw(drawn, part, title), "--out")
+    seeds = sum(len(curve.seeds) for curve in drawn)
+    notes = ["A line, and a point with its interval over images, for each training seed."]
+    sidecar.write(target, sidecar.Description(
+        "curves", f"Trainings of {title}", f"Training loss by epoch and {part} scores of {len(drawn)} rows, "
+        f"{seeds} trainings", command_of(context), drawing.facts_of(shown), [], notes, {"part": part},
+        drawing.as_json(drawn, part)))
+    typer.echo(f"{seeds} training(s) of {len(drawn)} row(s): {target}")
