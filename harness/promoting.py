@@ -78,8 +78,9 @@ def _contents(chosen: Selection) -> dict[str, bytes]:
     places = {file.path: file.source for file in chosen.files if file.path.endswith("record.json")}
     records = {path: parse_record(found[path], source) for path, source in places.items()}
     hidden: dict[str, str] = {}
-    for record in records.values():
-        hidden |= machine_paths(record)
+    for path, record in records.items():
+        results = places[path].resolve().parents[3]
+        hidden |= machine_paths(record) | {str(results): results.name}
     for path, record in records.items():
         text = json.dumps(shareable(record), indent=2, allow_nan=False, ensure_ascii=False)
         found[path] = f"{text}\n".encode()

@@ -25,7 +25,7 @@ def runs(tmp_path):
     results = tmp_path / "runs"
     leave(results, committed("hrnet_w48"), predictions=b"predicted")
     leave(results, committed("sbl_res152"))
-    (results / "table_s2" / "demo" / "table_s2.md").write_text("from /home/me/my data/lspet")
+    (results / "table_s2" / "demo" / "table_s2.md").write_text(f"from /home/me/my data/lspet, {results}/log")
     write(results / "trainings" / "x.json", {"a": 1})
     return results
 
@@ -36,6 +36,7 @@ def test_records_arrays_and_tables_without_the_machines_paths(runs, tmp_path):
     files = sorted(path for path in (tmp_path / "kept").rglob("*") if path.is_file())
     assert {path.name for path in files} == {"record.json", "predictions.npz", "resamples.npz", "table_s2.md"}
     assert not any(b"/home/me" in path.read_bytes() or b"/scratch" in path.read_bytes() for path in files)
+    assert (tmp_path / "kept/table_s2/demo/table_s2.md").read_text() == "from lspet, runs/log"
     kept = json.loads(next((tmp_path / "kept").rglob("record.json")).read_text())
     assert kept["data"]["train"]["root"] == "lspet"
     assert kept["weights"]["file"] == "final.pth"

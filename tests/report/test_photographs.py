@@ -43,3 +43,19 @@ def test_the_differences_of_the_page(report):
     assert said == [(str(one.first["title"]).partition(",")[0],
                      words.difference(one.value, one.low, one.high), one.answer) for one in found]
     assert len(said) == 3
+
+
+@pytest.mark.parametrize(("folder", "row", "rate"), [("lspet", "tcformer_mse", "6e-3"),
+                                                     ("lspet-rates/1.0e-3", "tcformer_mse", "1e-3"),
+                                                     ("lspet-rates/3.0e-4", "tcformer_mse", "3e-4"),
+                                                     ("lspet", "tcformer_ce", "cross entropy, 6e-3")])
+def test_the_learning_rates_of_the_page(folder, row, rate):
+    results = gather("photographs", None, ROOT / "results" / folder)[0].rows
+    result = next(one.result for one in results if one.result.row["id"] == row)
+    record = next(one for one in result.trainings if one["seed"] == 0)
+    assert record["protocol"]["train"]["lr"] == float(rate.split()[-1])
+    said = []
+    for metric in ("AP", "PCK"):
+        low, high = record["intervals"]["parts"]["body"][metric]
+        said.append(f"{record['metrics']['parts']['body'][metric]:.3f} [{low:.3f}, {high:.3f}]")
+    assert f"| {rate} (seed 0) | {said[0]} | {said[1]} |" in PAGE
