@@ -288,6 +288,11 @@ def curves(
     check_format(target, "--out")
     sidecar.check_beside(target)
     drawn = drawing.curves_of(shown, part, spec["metrics"])
+    if not drawn:
+        profile = report.profile["name"]
+        others = sorted({path.name for path in (Path(results) / table).glob("*/")} - {profile})
+        raise UserError(f"{results} has no training of {table}{f', rows {rows},' if rows else ''} in profile {profile}"
+                        + (f" (there is {', '.join(others)}: --profile)" if others else ": `harness run` makes them"))
     title = f"{table}, profile {report.profile['name']}"
     save(target, lambda: drawing.draw(drawn, part, title), "--out")
     seeds = sum(len(curve.seeds) for curve in drawn)

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from harness.errors import UserError
 from harness.figures.curves import as_json, curves_of, draw, facts_of
 from harness.profiling.figures import save
 from harness.report.model import MISSING, STAND_IN, RowResult
@@ -56,9 +55,9 @@ def test_equal_bytes(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_nothing_was_trained():
-    with pytest.raises(UserError, match="no row that was trained"):
-        curves_of([RowResult({"id": "c", "title": "C"}, MISSING)], "body", ["AP"])
+def test_another_profile_is_named(tmp_path):
+    (tmp_path / "table_s2" / "smoke").mkdir(parents=True)
+    assert_user_error(harness("figure", "curves", "table_s2", "--results", tmp_path), "profile demo", "there is smoke")
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
@@ -66,7 +65,7 @@ def test_nothing_was_trained():
     (["table_s2", "--part", "nose"], ("nose", "face")),
     (["table_s2", "--rows", "hrnet"], ("hrnet", "hrnet_w48")),
     (["table_s2", "--out", "curves.txt"], ("curves.txt", ".png")),
-    (["table_s2"], ("no row that was trained",)),
+    (["table_s2"], ("no training of table_s2 in profile demo", "harness run")),
 ])
 def test_mistakes_are_one_line(arguments, words, tmp_path):
     assert_user_error(harness("figure", "curves", *arguments, "--results", tmp_path), *words)
