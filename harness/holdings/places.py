@@ -34,10 +34,12 @@ class Place:
 
 
 def places_of(spec: DatasetSpec, split: str) -> list[Place]:
-    """What a split of people with key points needs."""
+    """What a split of people with key points needs; nothing is known of a plug-in's own form."""
     entry = spec.splits[split]
-    if "annotations" not in entry:
+    if spec.reader.endswith(":read_lsp"):
         return [Place(("joints.mat",)), Place(("images",), folder=True)]
+    if "annotations" not in entry:
+        return []
     places = [Place(tuple(entry["annotations"])), Place((entry["images"],), folder=True)]
     if entry.get("detections"):
         places.append(Place(tuple(entry["detections"]), optional=True))

@@ -32,7 +32,8 @@ def test_some_steps_on_real_photographs(shared, tmp_path):
             sample / "annotations" / "coco_wholebody_val_v1.0.json")
     done = harness("run", "table_s2", "--profile", "paper", "--data-root", root, "--rows", "tcformer_large",
                    "--boxes", "gt", "--eval-split", "0:1", "--results", tmp_path / "runs", "--device", "cpu",
-                   "--set", "train.batch_size=1", "--set", "train.epochs=1", "--set", "train.steps_per_epoch=2", "--set", "train.evaluate_every=0",
+                   "--set", "train.batch_size=1", "--set", "train.epochs=1", "--set", "train.steps_per_epoch=2",
+                   "--set", "train.evaluate_every=0",
                    "--set", "test.batch_size=4", "--set", "test.noise_repeats=1")
     assert done.returncode == 0, done.stderr + done.stdout
     record = json.loads(next((tmp_path / "runs").glob("table_s2/paper/tcformer_large-*/record.json")).read_text())

@@ -45,6 +45,9 @@ def test_the_conformance_check_passes_and_fails(plugin, smoke_results):
     assert harness("check", "example_table", env=plugin).returncode == 0
     root = next((smoke_results / "data").glob("synthetic-*"))
     assert harness("check", "example_people", "--data-root", root, env=plugin).returncode == 0
+    looked = harness("data", "verify", "example_people", "--data-root", root, env=plugin)
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "example_people" in harness("data", "describe", "example_people", env=plugin).stdout
 
 
 def test_a_users_table_runs_with_a_users_model_on_a_users_data(plugin, smoke_results, tmp_path):
