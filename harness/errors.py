@@ -26,6 +26,10 @@ class Verdict(Exception):
         self.status = status
 
 
+MOST_CHOICES = 100
+"""More than there are settings."""
+
+
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
     """The error for a name that is not there: nearest names first, then all of them."""
     choices = list(choices)
@@ -34,6 +38,6 @@ def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> Use
     if near:
         text += f"; did you mean {' or '.join(near)}?"
     between = "; " if any("," in choice for choice in choices) else ", "
-    listed = between.join(choices[:40]) + (f"{between}..." if len(choices) > 40 else "")
+    listed = between.join(choices[:MOST_CHOICES]) + (f"{between}..." if len(choices) > MOST_CHOICES else "")
     text += f" (choices: {listed})" if choices else " (there are none)"
     return UserError(f"{text} {hint}".rstrip())

@@ -39,8 +39,17 @@ def command(
         from harness.registry import names
 
         raise UserError(f"which table? (choices: {', '.join(names('tables'))}; --html makes one page of all)")
+    if not Path(results).is_dir():
+        raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
+    from harness.kinds import profile_of
+    from harness.registry import spec_data
     from harness.report import show_report
 
+    shown = str(profile_of(spec_data("tables", table), profile)["name"])
+    others = sorted({path.parents[1].name for path in (Path(results) / table).glob("*/*/record.json")} - {shown})
+    if others and not any((Path(results) / table / shown).glob("*/*.json")):
+        typer.echo(f"note: {results} has no record of profile {shown}, but of {', '.join(others)} (--profile)",
+                   err=True)
     damaged = show_report(table, profile, Path(results), "json" if json_output else output)
     for line in damaged:
         typer.echo(f"harness: error: {line}", err=True)

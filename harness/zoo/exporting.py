@@ -54,6 +54,8 @@ def prepare(place: Path, out: Path, force: bool) -> Exported:
         raise UserError(f"{path} not found: name the folder of a row that was run, RUNS/TABLE/PROFILE/ROW-KEY")
     if "weights" not in record:
         raise UserError(f"{path} is of a row without weights ({record.get('status')})")
+    if out.suffix == container.SUFFIX:
+        raise UserError(f"--out {out}: expected a folder, in which the weights and their card are written")
     found = Exported(record, _weights(record["weights"], path), out)
     there = [str(one) for one in (found.file, found.card) if one.exists()]
     if there and not force:

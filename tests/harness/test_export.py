@@ -68,6 +68,7 @@ def test_what_is_in_the_way_or_not_there_is_named(row, own_results, tmp_path):
     assert_user_error(export(row, tmp_path / "given"), "is there already", "--force")
     assert export(row, tmp_path / "given", "--force").returncode == 0
     assert_user_error(export(row, row / "record.json"), "expected a folder")
+    assert_user_error(export(row, tmp_path / "mine.safetensors"), "expected a folder")
     weights = next((own_results / "trainings").glob("tcformer_small-*")) / "final.pth"
     with weights.open("ab") as file:
         file.write(b"x")
