@@ -37,9 +37,12 @@ def promote(source: Path, target: Path, *, force: bool = False, predictions: boo
     """Copy the records of a results folder, or a part of it, with their arrays and tables.
 
     `predictions`: as `select`. `force`: also what was measured with uncommitted changes, and over other files.
-    Raises UserError for nothing to promote, for records of no commit (without `force`), and for files in the target
-    that differ (without `force`): before anything is written.
+    Raises UserError where one folder is in the other, for nothing to promote, for records of no commit (without
+    `force`), and for files in the target that differ (without `force`): before anything is written.
     """
+    inside, outside = target.resolve(), source.resolve()
+    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+        raise UserError(f"--to {target}: it is, or lies in, or holds {source}, whose records must stay as they are")
     chosen = select(source, predictions)
     titles = [entry["title"] for entry in chosen.contents if entry["kind"] == RECORD]
     if not titles:

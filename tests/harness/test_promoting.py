@@ -66,6 +66,14 @@ def test_what_is_in_no_commit_is_refused(runs, tmp_path, code):
     assert len(promote(runs, tmp_path / "kept", force=True).records) == 3
 
 
+@pytest.mark.parametrize("place", [".", "inside", ".."])
+def test_a_folder_is_never_promoted_into_itself(runs, place):
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="must stay as they are"):
+        promote(runs, runs / place, force=True)
+    assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
+
+
 def test_nothing_to_promote(tmp_path):
     write(tmp_path / "runs" / "x.json", {"a": 1})
     with pytest.raises(UserError, match="nothing to save"):
