@@ -86,20 +86,17 @@ def check_dataset(name: str, data_root: str | None, results: Path) -> Iterator[F
     import numpy as np
 
     from harness.data.coco import trainable
-    from harness.data.sets import DataRef, dataset_spec, synthetic_recipe
-    from harness.files import digest
+    from harness.data.sets import DataRef, dataset_spec
     from harness.layout import load_layout
+    from harness.roots import root_of
 
     options = {"train": 40, "val": 20} if name == SYNTHETIC else {}
     spec = dataset_spec(name, options)
     layout = load_layout(spec.layout)
     yield True, f"layout {layout.name}: {layout.size} key points, parts {', '.join(layout.parts)}"
-    if spec.maker and data_root is None:
-        data_root = str(results / "data" / f"{name}-{digest(synthetic_recipe(spec))[:12]}")
-    if data_root is None:
-        raise UserError(f"data set {name} needs its folder: --data-root DIR. {spec.needs}")
+    root = str(root_of(spec, data_root, results))
     for split_name in dict.fromkeys(s for s in (spec.train, spec.evaluate) if s):
-        split = DataRef(name, data_root, split_name, options).open()
+        split = DataRef(name, root, split_name, options).open()
         people, images = split.people, split.images
         yield len(images) > 0 and len(people) > 0, f"{split_name}: {len(images)} images, {len(people)} people"
         yield people.keypoints.shape[1:] == (layout.size, 3), f"{split_name}: key points are {people.keypoints.shape}"

@@ -15,6 +15,7 @@ from harness.kinds import SYSTEMS, kind_of, profile_of
 from harness.layout import load_layout
 from harness.protocol import PROTOCOL_VERSION, Protocol, make_protocol, merge, parse_setting
 from harness.registry import OPENMMLAB, model_spec, spec_data
+from harness.roots import root_of
 from harness.task import Task
 from harness.zoo.found import OPTION, Found, find
 
@@ -357,13 +358,8 @@ def _reference(name: str, root: str | None, flag: str, profile: dict, results: P
     """A data set and a reference to it with no split chosen yet."""
     options = profile.get("data", {}) if name == SYNTHETIC else {}
     spec = dataset_spec(name, options)
-    if spec.maker is not None:
-        from harness.data.sets import synthetic_recipe
-
-        root = root or str(results / "data" / f"{name}-{digest(synthetic_recipe(spec))[:12]}")
-    elif root is None:
-        raise UserError(f"data set {name} needs its folder: {flag} DIR. {spec.needs}")
-    return spec, DataRef(name, str(Path(root).resolve()), spec.evaluate, dict(options))
+    place = root_of(spec, root, results, flag)
+    return spec, DataRef(name, str(place.resolve()), spec.evaluate, dict(options))
 
 
 def reference_with(reference: DataRef, split: str, first: int = 0, last: int | None = None) -> DataRef:

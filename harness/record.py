@@ -133,6 +133,12 @@ def all_records(results: Path, table: str, profile: str) -> tuple[list[tuple[Pat
     return found, damaged
 
 
+def recorded_profiles(results: Path, table: str) -> list[str]:
+    """The profiles of which a table has records or failures in a results folder, by name."""
+    return sorted({path.parents[1].name for file in ("record.json", "failure.json")
+                   for path in (results / table).glob(f"*/*/{file}")})
+
+
 def newest(records: list[tuple[Path, dict]]) -> dict[str, tuple[Path, dict]]:
     """For each row its newest record or failure with its folder."""
     by_row: dict[str, tuple[Path, dict]] = {}

@@ -11,9 +11,8 @@ from harness.classification.pictures import KIND, PictureRef, picture_set, same_
 from harness.classification.plan import recipe_of
 from harness.classification.published import published_accuracies
 from harness.classification.samples import TestPictures, read_listing
-from harness.errors import UserError
-from harness.files import digest
 from harness.registry import build_model, load_attribute, model_spec, names, spec_data
+from harness.roots import root_of
 
 CLASSES = 10
 """With which networks are built here."""
@@ -69,11 +68,9 @@ def check_pictures(name: str, data_root: str | None, results: Path) -> Iterator[
     spec = picture_set(name)
     if spec.recipe is not None:
         few = {option: 4 if option in (spec.train, spec.evaluate) else value for option, value in spec.options.items()}
-        made, spec = load_attribute(spec.recipe)(few), picture_set(name, few)
-        data_root = data_root or str(results / "data" / f"{name}-{digest(made)[:12]}")
-    if data_root is None:
-        raise UserError(f"data set {name} needs its folder: --data-root DIR. {spec.needs}")
-    train, evaluate = (PictureRef(name, data_root, split, spec.options) for split in (spec.train, spec.evaluate))
+        spec = picture_set(name, few)
+    root = str(root_of(spec, data_root, results))
+    train, evaluate = (PictureRef(name, root, split, spec.options) for split in (spec.train, spec.evaluate))
     train.make()
     same_classes(train, evaluate)
     for pictures in (train, evaluate):

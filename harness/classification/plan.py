@@ -14,6 +14,7 @@ from harness.files import digest, sha256_file
 from harness.plan import YOUNGER_MEANS, Options, deviations, keyed
 from harness.protocol import checked, merge, parse_setting
 from harness.registry import model_spec
+from harness.roots import root_of
 from harness.task import Task
 
 KIND = "classification"
@@ -121,14 +122,8 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     """Which images to test and to train on; the latter are looked for only where there is a training."""
     name = options.data or profile.get("dataset") or table["dataset"]
     spec = picture_set(name, profile.get("data", {}) if name == profile.get("dataset") else {})
-    root = options.data_root
-    if spec.recipe is not None and root is None:
-        from harness.registry import load_attribute
-
-        root = str(results / "data" / f"{name}-{digest(load_attribute(spec.recipe)(spec.options))[:12]}")
-    if root is None:
-        raise UserError(f"data set {name} needs its folder: --data-root DIR. {spec.needs}")
-    evaluate = PictureRef(name, str(Path(root).resolve()), spec.evaluate, dict(spec.options))
+    root = root_of(spec, options.data_root, results)
+    evaluate = PictureRef(name, str(root.resolve()), spec.evaluate, dict(spec.options))
     if spec.maker is None:
         evaluate.class_names()
     if evaluate_only:

@@ -59,9 +59,10 @@ def _run(remember: bool, name: str, data_root: str | None, split: list[str], qui
 
     from harness.cli.told import ImagesTold
     from harness.holdings import specs
+    from harness.roots import root_of
 
     spec = specs.spec_of(name, specs.options_of(name, option))
-    root = specs.root_of(spec, data_root, Path(results))
+    root = root_of(spec, data_root, Path(results))
     specs.check_root(spec, root)
     splits = specs.splits_of(spec, split)
     from harness.holdings import verify as looking

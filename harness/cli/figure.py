@@ -100,9 +100,9 @@ def command_of(context: typer.Context) -> str:
     words = ["harness", NAME, str(context.info_name)]
     for parameter in typed(context):
         value = context.params[str(parameter.name)]
-        flag = max(parameter.opts, key=len)
-        words += [flag] if value is True else [word for one in (value if isinstance(value, list | tuple) else [value])
-                                               for word in (flag, str(one))]
+        flag = [max(parameter.opts, key=len)] if parameter.param_type_name == "option" else []
+        values = value if isinstance(value, list | tuple) else [value]
+        words += flag if value is True else [word for one in values for word in (*flag, str(one))]
     return shlex.join(words)
 
 
@@ -268,6 +268,7 @@ def curves(
     from harness.figures import sidecar
     from harness.kinds import SYSTEMS, kind_of
     from harness.profiling.figures import check_format, save
+    from harness.record import recorded_profiles
     from harness.registry import spec_data
     from harness.report.show import gather
 
@@ -290,7 +291,7 @@ def curves(
     drawn = drawing.curves_of(shown, part, spec["metrics"])
     if not drawn:
         profile = report.profile["name"]
-        others = sorted({path.name for path in (Path(results) / table).glob("*/")} - {profile})
+        others = [name for name in recorded_profiles(Path(results), table) if name != profile]
         raise UserError(f"{results} has no training of {table}{f', rows {rows},' if rows else ''} in profile {profile}"
                         + (f" (there is {', '.join(others)}: --profile)" if others else ": `harness run` makes them"))
     title = f"{table}, profile {report.profile['name']}"

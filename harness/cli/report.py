@@ -42,12 +42,13 @@ def command(
     if not Path(results).is_dir():
         raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
     from harness.kinds import profile_of
+    from harness.record import recorded_profiles
     from harness.registry import spec_data
     from harness.report import show_report
 
     shown = str(profile_of(spec_data("tables", table), profile)["name"])
-    others = sorted({path.parents[1].name for path in (Path(results) / table).glob("*/*/record.json")} - {shown})
-    if others and not any((Path(results) / table / shown).glob("*/*.json")):
+    others = recorded_profiles(Path(results), table)
+    if others and shown not in others:
         typer.echo(f"note: {results} has no record of profile {shown}, but of {', '.join(others)} (--profile)",
                    err=True)
     damaged = show_report(table, profile, Path(results), "json" if json_output else output)

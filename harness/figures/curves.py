@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.model import RowResult
+from harness.report.model import STAND_IN, RowResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,7 @@ class Curve:
     """A row with all of its training seeds."""
 
     title: str
+    """Of the row; of a stand-in with the network that stood in."""
     model: str
     loss: str
     """That it was trained with: losses of two kinds share no axis."""
@@ -52,11 +53,16 @@ def _history(record: Any) -> list[Any]:
 def _curve(result: RowResult, part: str, metrics: Sequence[str]) -> Curve:
     records = [record for record in result.trainings if _history(record)]
     return Curve(
-        str(result.row["title"]), str(result.get("model", "name")),
+        _named(result), str(result.get("model", "name")),
         str(result.get("protocol", "target", "loss") or "loss"), tuple(record.get("seed") for record in records),
         tuple(tuple((epoch["epoch"], epoch["loss"]) for epoch in _history(record) if epoch.get("loss") is not None)
               for record in records),
         {metric: tuple(_scores(records, part, metric)) for metric in metrics})
+
+
+def _named(result: RowResult) -> str:
+    title = str(result.row["title"])
+    return f"{title}\n({result.get('model', 'name')}, stand-in)" if result.status == STAND_IN else title
 
 
 def _scores(records: Sequence[Any], part: str, metric: str) -> Iterator[tuple[float, float | None, float | None]]:
@@ -74,7 +80,7 @@ def draw(curves: Sequence[Curve], part: str, title: str) -> Figure:
 
     kinds = list(dict.fromkeys(curve.loss for curve in curves))
     metrics = [metric for metric in curves[0].scores if any(curve.scores[metric] for curve in curves)]
-    height = 1.0 + 0.3 * len(curves)
+    height = 1.0 + 0.4 * len(curves)
     figure = Figure(figsize=(3.6 * max(len(kinds), len(metrics), 2), 3 + height), layout="constrained")
     figure.suptitle(title)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[3, height])[:, 0]

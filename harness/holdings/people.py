@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.coco import trainable
-from harness.data.images import read_image
+from harness.data.images import decode_image, read_image
 from harness.data.sets import DataRef, DatasetSpec, coco_index
 from harness.data.types import People, Split
 from harness.holdings.finding import Finding, many
@@ -47,6 +47,23 @@ def open_people(spec: DatasetSpec, root: Path, split: str, index: bool
 
     ids = frozenset(found.images.id.tolist())
     return Holding(split, folder, names, decode, counts, content_digest(found), ids, "annotations" in entry), found
+
+
+def unopened(spec: DatasetSpec, root: Path, split: str) -> Holding | None:
+    """The images of a split that cannot be opened for one of them, so that all of that kind are named.
+
+    Known of the Leeds Sports Pose layout, whose reader needs the size of every image; None for others.
+    """
+    if not spec.reader.endswith(":read_lsp"):
+        return None
+    entry, folder = spec.splits[split], root / "images"
+    names = tuple(f"im{number + 1:05d}.jpg" for number in range(entry["start"], entry["stop"]))
+
+    def decode(row: int) -> str | None:
+        image = decode_image(folder / names[row])
+        return image if isinstance(image, str) else None
+
+    return Holding(split, folder, names, decode, {"images": len(names)}, "")
 
 
 def content_digest(split: Split) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.classification.pictures import KIND, PictureSet, picture_set
-from harness.data.sets import DatasetSpec, dataset_spec, synthetic_recipe
+from harness.data.sets import DatasetSpec, dataset_spec
 from harness.errors import UserError, unknown
-from harness.files import digest
-from harness.registry import load_attribute, spec_data
+from harness.registry import spec_data
 
 Spec = DatasetSpec | PictureSet
 
@@ -39,17 +38,6 @@ def splits_of(spec: Spec, asked: Iterable[str]) -> list[str]:
         if split not in known:
             raise unknown(f"split of data set {spec.name}", split, known)
     return list(asked) or [split for split in dict.fromkeys((spec.train, spec.evaluate)) if split]
-
-
-def root_of(spec: Spec, data_root: str | None, results: Path) -> Path:
-    """A data set's folder: as given, for made data where `harness run` looks for it. Raises UserError for none."""
-    if data_root is not None:
-        return Path(data_root)
-    if isinstance(spec, DatasetSpec) and spec.maker is not None:
-        return results / "data" / f"{spec.name}-{digest(synthetic_recipe(spec))[:12]}"
-    if isinstance(spec, PictureSet) and spec.recipe is not None:
-        return results / "data" / f"{spec.name}-{digest(load_attribute(spec.recipe)(spec.options))[:12]}"
-    raise UserError(f"data set {spec.name} needs its folder: --data-root DIR. {spec.needs}")
 
 
 def check_root(spec: Spec, root: Path) -> None:

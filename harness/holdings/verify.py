@@ -15,7 +15,7 @@ from harness.holdings import images, listing
 from harness.holdings.contents import contents_of
 from harness.holdings.finding import Finding
 from harness.holdings.holding import Holding
-from harness.holdings.people import check_people, open_people
+from harness.holdings.people import check_people, open_people, unopened
 from harness.holdings.pictures import open_pictures
 from harness.holdings.places import Place, check_places, places_of
 from harness.holdings.specs import Spec, check_root
@@ -65,6 +65,11 @@ def _look(spec: Spec, root: Path, splits: list[str], quick: bool, told: Told, re
             holding, more = _open(spec, root, split, remember)
         except UserError as error:
             yield Finding("FAILED", split, str(error))
+            closed = None if isinstance(spec, PictureSet) else unopened(spec, root, split)
+            if closed is not None:
+                look = images.look(closed, None, quick, partial(told, split))
+                yield from images.findings(closed, look, None, {})
+                seen.append((closed, look))
             continue
         yield from _counts(spec, holding)
         yield from more

@@ -39,7 +39,8 @@ def test_panels_are_the_losses_and_the_metrics_that_have_values():
     figure = draw(curves_of(TWO, "body", ["AP", "PCK"]), "body", "title")
     assert [axes.get_title() for axes in figure.axes] == ["mean squared error", "cross entropy", "body AP"]
     assert len(figure.axes[0].lines) == 2
-    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["A", "B"]
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["A\n(small, stand-in)",
+                                                                                "B\n(small, stand-in)"]
 
 
 def test_rows_without_intervals_or_scores_are_drawn_too():
@@ -56,7 +57,8 @@ def test_equal_bytes(tmp_path):
 
 
 def test_another_profile_is_named(tmp_path):
-    (tmp_path / "table_s2" / "smoke").mkdir(parents=True)
+    (tmp_path / "table_s2" / "smoke" / "hrnet_w48-a").mkdir(parents=True)
+    (tmp_path / "table_s2" / "smoke" / "hrnet_w48-a" / "record.json").write_text("{}")
     assert_user_error(harness("figure", "curves", "table_s2", "--results", tmp_path), "profile demo", "there is smoke")
 
 

@@ -75,7 +75,14 @@ def test_the_leeds_layout(lsp):
     how = {"name": "lsp", "splits": ["train", "test"]}
     assert looked(lsp, remember=True, **how).faults == []
     (lsp / "images/im01999.jpg").write_bytes(b"")
-    assert looked(lsp, **how).say("im01999.jpg")
+    (lsp / "images/im01700.jpg").unlink()
+    (lsp / "images/im01701.jpg").write_bytes((lsp / "images/im00001.jpg").read_bytes())
+    found = looked(lsp, **how)
+    assert found.say("1 image of 400 not in", "im01700.jpg")
+    assert found.say("1 image cannot be used", "im01999.jpg (the file is empty)")
+    assert found.say("1 image bit-equal in both", "im01701.jpg", level="note")
+    shutil.copy(lsp / "images/im00001.jpg", lsp / "images/im01700.jpg")
+    shutil.copy(lsp / "images/im00001.jpg", lsp / "images/im01999.jpg")
     joints = scipy.io.loadmat(lsp / "joints.mat")["joints"]
     joints[:, 2] = 0
     joints[0, 2] = 1
