@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cli.given import given
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,6 +16,7 @@ EXAMPLE = "harness report table_s2 --profile demo --format latex"
 
 
 def command(
+    context: typer.Context,
     table: str | None = typer.Argument(None, help="a table's name; `harness list tables` shows them; without: --html"),
     profile: str | None = typer.Option(None, help="the profile whose records to show; demo for most tables"),
     results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="folder where runs were left"),
@@ -40,7 +43,10 @@ def command(
 
         raise UserError(f"which table? (choices: {', '.join(names('tables'))}; --html makes one page of all)")
     if not Path(results).is_dir():
-        raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
+        if any(option.name == "results" for option in given(context)):
+            raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
+        typer.echo(f"note: nothing was run yet (no folder {results}): published numbers alone; `harness run {table}` "
+                   "measures", err=True)
     from harness.kinds import profile_of
     from harness.record import recorded_profiles
     from harness.registry import spec_data

@@ -11,6 +11,13 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert_user_error(harness("report", "table_s9", "--results", tmp_path), "table_s9", "table_s2")
 
 
+def test_where_nothing_was_run_the_published_numbers_are_shown(tmp_path):
+    done = harness("report", "table_s2", cwd=tmp_path)
+    assert done.returncode == 0 and "0.644" in done.stdout
+    assert "nothing was run yet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_records_of_another_profile_are_named(tmp_path, make, table):
     folder = tmp_path / "table_s2" / "smoke" / "hrnet_w48-a"
     folder.mkdir(parents=True)
