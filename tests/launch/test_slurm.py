@@ -85,6 +85,7 @@ def test_a_row_with_a_job_is_not_run_here(row, monkeypatch):
     monkeypatch.setattr(slurm, "ask_queue", lambda numbers: {"12": "running"})
     assert slurm.jobs_of([row]) == {"hrnet_w48": "12"}
     monkeypatch.setattr(slurm, "ask_queue", lambda numbers: None)
+    monkeypatch.setenv(slurm.CLUSTER, "local")  # as if SLURM were here
     assert slurm.jobs_of([row]) == {}
     with pytest.raises(UserError, match="squeue does not answer"):
         slurm.submit([row], slurm.Resources("main"), {}, None, row.results)
