@@ -17,7 +17,7 @@ from harness.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 
 
-READING = {"check", "data", "describe", "errors", "evaluate", "explain", "export", "figure", "history", "list", "predict",
+READING = {"check", "data", "describe", "errors", "evaluate", "explain", "figure", "history", "list", "predict",
            "report", "results", "status", "weights"}
 """Commands that start no process and change nothing of the one they run in."""
 

@@ -23,7 +23,7 @@ def test_every_model_of_the_tables_is_built(row):
 @pytest.mark.slow
 @pytest.mark.shared
 def test_some_steps_on_real_photographs(shared, tmp_path):
-    """The sample has no training split; the same four photographs stand in for one."""
+    """The sample has no training split; the same four photographs stand in for one, which the record says."""
     sample, root = shared / "data" / "coco-wholebody-sample", tmp_path / "coco"
     (root / "annotations").mkdir(parents=True)
     for split in ("train", "val"):
@@ -31,10 +31,10 @@ def test_some_steps_on_real_photographs(shared, tmp_path):
         (root / "annotations" / f"coco_wholebody_{split}_v1.0.json").symlink_to(
             sample / "annotations" / "coco_wholebody_val_v1.0.json")
     done = harness("run", "table_s2", "--profile", "paper", "--data-root", root, "--rows", "tcformer_large",
-                   "--boxes", "gt", "--eval-split", "0:1", "--results", tmp_path / "runs", "--device", "cpu",
+                   "--boxes", "gt", "--eval-split", "train[0:1]", "--results", tmp_path / "runs", "--device", "cpu",
                    "--set", "train.batch_size=1", "--set", "train.epochs=1", "--set", "train.steps_per_epoch=2",
                    "--set", "train.evaluate_every=0",
-                   "--set", "test.batch_size=4", "--set", "test.noise_repeats=1")
+                   "--set", "test.batch_size=1", "--set", "test.noise_repeats=1")
     assert done.returncode == 0, done.stderr + done.stdout
     record = json.loads(next((tmp_path / "runs").glob("table_s2/paper/tcformer_large-*/record.json")).read_text())
     assert record["status"] == "measured"
@@ -43,6 +43,7 @@ def test_some_steps_on_real_photographs(shared, tmp_path):
     assert record["training"]["steps"] == 2
     assert len(record["evaluation_noise"]["repeats"]) == 1
     assert any("batch_size 16 -> 1" in note for note in record["notes"])
+    assert any("1 of 1 images of coco-wholebody/train[0:1] are trained on" in note for note in record["notes"])
     table = json.loads((tmp_path / "runs" / "table_s2" / "paper" / "table_s2.json").read_text())
     assert "not comparable" in json.dumps(table)
     assert '"reproduced"' not in json.dumps(table)
