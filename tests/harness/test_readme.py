@@ -46,7 +46,9 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
     if words[0] == "run":
         if "lsp" in words:
             values["DIR"] = str(request.getfixturevalue("shared") / "data" / "lspet-mini")
-            words += ["--eval-split", "0:8", "--set", "train.batch_size=2"]
+            words += ["--eval-split", "0:8", "--set", "train.batch_size=2", "--rows", "tcformer_large"]
+        if "figure_s9" in words:
+            words += ["--rows", "hands_only"]
         if "paper" in words:
             values["DIR"] = coco_folder(tmp_path / "coco", ["train", "val"])
             words += [] if "--dry-run" in words else ["--dry-run"]
