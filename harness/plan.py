@@ -12,6 +12,7 @@ from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
 from harness.hardware import resolve_device
 from harness.holdings.contents import contents_of
+from harness.holdings.places import places_of, pointing_to
 from harness.kinds import SYSTEMS, kind_of, profile_of
 from harness.layout import load_layout
 from harness.protocol import PROTOCOL_VERSION, Protocol, make_protocol, merge, parse_setting
@@ -363,12 +364,13 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     if options.eval_data or options.eval_split:
         eval_name = options.eval_data or name
         eval_root = options.eval_data_root or (options.data_root if eval_name == name else None)
-        eval_spec, eval_reference = _reference(eval_name, eval_root, "--eval-data-root", profile, results)
+        flag = "--eval-data-root" if options.eval_data_root or eval_name != name else "--data-root"
+        eval_spec, eval_reference = _reference(eval_name, eval_root, flag, profile, results)
     else:
-        eval_spec, eval_reference = spec, reference
+        flag, eval_spec, eval_reference = "--data-root", spec, reference
     split, first, last = parse_split(options.eval_split or eval_spec.evaluate, eval_spec.evaluate)
     evaluate = reference_with(eval_reference, split, first, last)
-    evaluate.files() if eval_spec.maker is None else None
+    check_files(evaluate, flag)
     if evaluate_only:
         return evaluate, None, notes
     if spec.maker is None and not Path(reference.root).is_dir():
@@ -376,11 +378,9 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     if has_split(spec, Path(reference.root), spec.train):
         assert spec.train is not None
         train = reference_with(reference, spec.train)
-        if spec.maker is None:
-            train.files()
+        check_files(train, "--data-root")
     elif profile.get("reproduces"):
-        training = reference_with(reference, spec.train or "train")
-        training.files()
+        check_files(reference_with(reference, spec.train or "train"), "--data-root")
         raise UserError(f"data set {name} has no training split; profile {profile['name']} trains on the table's own")
     else:
         made, made_reference = _reference(SYNTHETIC, None, "--data-root", profile, results)
@@ -391,6 +391,13 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
         raise UserError(f"cannot train on {train.dataset} (layout {train.spec.layout}) and evaluate on "
                         f"{evaluate.dataset} (layout {evaluate.spec.layout}): the key points differ")
     return evaluate, train, notes
+
+
+def check_files(data: DataRef, flag: str) -> None:
+    """Raises UserError naming the first file of a split that is not there, or the folder that has them all."""
+    if data.spec.maker is None:
+        with pointing_to(Path(data.root), places_of(data.spec, data.split), flag):
+            data.files()
 
 
 def _reference(name: str, root: str | None, flag: str, profile: dict, results: Path) -> tuple[DatasetSpec, DataRef]:

@@ -207,6 +207,15 @@ def test_half_a_data_set_names_the_file_looked_for(tmp_path):
         plan(tmp_path, data="coco-wholebody", data_root=str(tmp_path / "coco"))
 
 
+def test_a_folder_too_deep_names_the_right_one(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["train", "val"])
+    for profile, given in (("paper", f"{root}/annotations"), ("demo", str(tmp_path))):
+        with pytest.raises(UserError, match=rf"^{given} is not the data set's folder, .* --data-root {root}$"):
+            plan(tmp_path, profile=profile, data="coco-wholebody", data_root=given)
+    with pytest.raises(UserError, match=f"--eval-data-root {root}$"):
+        plan(tmp_path, eval_data="coco-wholebody", eval_data_root=f"{root}/val2017")
+
+
 def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
     root = coco_folder(tmp_path / "coco", ["train", "val"])
     keys = [plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key]
