@@ -31,11 +31,18 @@ MOST_CHOICES = 100
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
-    """The error for a name that is not there: nearest names first, then all of them."""
+    """The error for a name that is not there: nearest names first, then all of them.
+
+    A name that dotted names begin with is a group of them: only these are the choices then.
+    """
     choices = list(choices)
+    inside = [choice for choice in choices if choice.startswith(f"{name}.")]
+    choices = inside or choices
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     text = f"unknown {kind} '{name}'"
-    if near:
+    if inside:
+        text += ": it is a group, name one of it"
+    elif near:
         text += f"; did you mean {' or '.join(near)}?"
     between = "; " if any("," in choice for choice in choices) else ", "
     listed = between.join(choices[:MOST_CHOICES]) + (f"{between}..." if len(choices) > MOST_CHOICES else "")

@@ -11,6 +11,8 @@ from harness.data.sets import DataRef, DatasetSpec, dataset_spec, has_split, par
 from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
 from harness.hardware import resolve_device
+from harness.holdings.contents import contents_of
+from harness.holdings.places import places_of, pointing_to
 from harness.kinds import SYSTEMS, kind_of, profile_of
 from harness.layout import load_layout
 from harness.protocol import PROTOCOL_VERSION, Protocol, make_protocol, merge, parse_setting
@@ -133,6 +135,7 @@ def make_plan(table_name: str, options: Options) -> Plan:
         for name in pairs:
             if name not in chosen:
                 raise unknown(f"row in {flag}", name, chosen)
+    check_roots(table, profile, options)
     rows = [row for row in rows if row["id"] in chosen]
     found: dict[str, Found] = {}
     if options.weights_dir is not None:
@@ -155,6 +158,18 @@ def make_plan(table_name: str, options: Options) -> Plan:
                 job = plan_row(table, profile, row, options, results, device, seed)
                 jobs[job_name(row["id"], seed, number == 0)] = job
     return Plan(table, profile, tuple(rows), jobs, results, found)
+
+
+def check_roots(table: Mapping[str, Any], profile: Mapping[str, Any], options: Options) -> None:
+    """Raises UserError for the folder of a data set that the run does not read."""
+    name = options.data or profile.get("dataset") or table.get("dataset")
+    if options.data_root is not None and options.data is None and name and spec_data("datasets", name).get("maker"):
+        raise UserError(f"--data-root {options.data_root}: profile {profile['name']} runs on {name}, which is made in "
+                        f"{Path(options.results) / 'data'}; name the data set that lies there, too (--data NAME), or "
+                        "another profile (--profile NAME)")
+    if options.eval_data_root is not None and options.eval_data is None and options.eval_split is None:
+        raise UserError(f"--eval-data-root {options.eval_data_root}: nothing is evaluated there; name the data set "
+                        "that lies there, too (--eval-data NAME)")
 
 
 def known_weights(table: Mapping[str, Any], profile: Mapping[str, Any], rows: list[dict[str, Any]], options: Options
@@ -231,6 +246,8 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
     if train and device == "cpu" and protocol.train.precision not in CPU_PRECISIONS:
         raise UserError(f"row {row['id']}: train.precision {protocol.train.precision} needs a GPU (choices on a CPU: "
                         f"{', '.join(CPU_PRECISIONS)})")
+    if train:
+        check_batch(protocol, train)
     published = make_protocol(merge(table.get("protocol", {}), row.get("protocol", {})), f"row {row['id']}")
     if table.get("published_protocol", True):
         notes += deviations(published.model_dump(mode="json"), protocol.model_dump(mode="json"))
@@ -307,6 +324,29 @@ def check_parts(protocol: Protocol, layout_name: str) -> None:
                         f"image, {missing}, which would not be trained; name it too, or --set test.flip=false")
 
 
+MOST_DRAWN = 3
+"""People on a drawn image, at most."""
+
+
+def check_batch(protocol: Protocol, train: DataRef) -> None:
+    """Raises UserError where one step would take more people than the training split can have."""
+    most, batch, processes = most_people(train), protocol.train.batch_size, protocol.train.processes
+    if most is not None and batch * processes > most:
+        raise UserError(f"train.batch_size {batch} in {processes} process(es) is {batch * processes} people a step; "
+                        f"{train.title} has {most} at most")
+
+
+def most_people(data: DataRef) -> int | None:
+    """How many people a split can have, as far as that is known without opening it."""
+    spec, entry = data.spec, data.spec.splits[data.split]
+    if "start" in entry:  # the Leeds Sports Pose layout has one person an image
+        return int(entry["stop"] - entry["start"])
+    if data.dataset == SYNTHETIC:
+        return int(spec.options[data.split]) * MOST_DRAWN
+    known = contents_of(data.dataset).counts.get(data.split, {}).get("people_to_train_on")
+    return known.value if known else None
+
+
 def _boxes(given: str) -> str:
     if given in ("gt", "detector"):
         return given
@@ -324,12 +364,13 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     if options.eval_data or options.eval_split:
         eval_name = options.eval_data or name
         eval_root = options.eval_data_root or (options.data_root if eval_name == name else None)
-        eval_spec, eval_reference = _reference(eval_name, eval_root, "--eval-data-root", profile, results)
+        flag = "--eval-data-root" if options.eval_data_root or eval_name != name else "--data-root"
+        eval_spec, eval_reference = _reference(eval_name, eval_root, flag, profile, results)
     else:
-        eval_spec, eval_reference = spec, reference
+        flag, eval_spec, eval_reference = "--data-root", spec, reference
     split, first, last = parse_split(options.eval_split or eval_spec.evaluate, eval_spec.evaluate)
     evaluate = reference_with(eval_reference, split, first, last)
-    evaluate.files() if eval_spec.maker is None else None
+    check_files(evaluate, flag)
     if evaluate_only:
         return evaluate, None, notes
     if spec.maker is None and not Path(reference.root).is_dir():
@@ -337,11 +378,9 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     if has_split(spec, Path(reference.root), spec.train):
         assert spec.train is not None
         train = reference_with(reference, spec.train)
-        if spec.maker is None:
-            train.files()
+        check_files(train, "--data-root")
     elif profile.get("reproduces"):
-        training = reference_with(reference, spec.train or "train")
-        training.files()
+        check_files(reference_with(reference, spec.train or "train"), "--data-root")
         raise UserError(f"data set {name} has no training split; profile {profile['name']} trains on the table's own")
     else:
         made, made_reference = _reference(SYNTHETIC, None, "--data-root", profile, results)
@@ -352,6 +391,13 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
         raise UserError(f"cannot train on {train.dataset} (layout {train.spec.layout}) and evaluate on "
                         f"{evaluate.dataset} (layout {evaluate.spec.layout}): the key points differ")
     return evaluate, train, notes
+
+
+def check_files(data: DataRef, flag: str) -> None:
+    """Raises UserError naming the first file of a split that is not there, or the folder that has them all."""
+    if data.spec.maker is None:
+        with pointing_to(Path(data.root), places_of(data.spec, data.split), flag):
+            data.files()
 
 
 def _reference(name: str, root: str | None, flag: str, profile: dict, results: Path) -> tuple[DatasetSpec, DataRef]:

@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -149,22 +150,24 @@ def newest(records: list[tuple[Path, dict]]) -> dict[str, tuple[Path, dict]]:
     return by_row
 
 
-def evaluated_on(record: dict[str, Any]) -> tuple[Any, ...]:
+def evaluated_on(record: Mapping[str, Any]) -> tuple[Any, ...]:
     """What identifies the images that a record or failure was evaluated on: data set, split, range, content."""
     data = record.get("data", {}).get("eval") or {}
     return (data.get("dataset"), data.get("split"), tuple(data.get("range") or ()),
             (record.get("hashes") or {}).get("evaluate"))
 
 
-def of_one_data_set(records: list[tuple[Path, dict]]) -> tuple[list[tuple[Path, dict]], list[str]]:
+def of_one_data_set(records: list[tuple[Path, dict]], like: Mapping[str, Any] | None = None
+                    ) -> tuple[list[tuple[Path, dict]], list[str]]:
     """The records on the images of the newest one (of failures only where all failed), and what others there are.
 
-    Numbers on different images in one table would look comparable.
+    `like`: the record whose images count in place of the newest one's. Numbers on different images in one table would
+    look comparable.
     """
     measured = [data for _, data in records if data["status"] != "failed"] or [data for _, data in records]
     if not measured:
         return [], []
-    shown = evaluated_on(max(measured, key=lambda data: data["created"]))
+    shown = evaluated_on(like or max(measured, key=lambda data: data["created"]))
     others = Counter(evaluated_on(data) for _, data in records if evaluated_on(data) != shown)
     return ([pair for pair in records if evaluated_on(pair[1]) == shown],
             [f"{count} record(s) on other images are not shown: {' '.join(map(str, on[:2]))}"

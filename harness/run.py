@@ -69,7 +69,6 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, launch: L
     `fresh` runs every row again, trainings included; `stale` those whose code has changed; `launch` says where and how.
     Raises UserError where another process runs one of the rows, when the others are done.
     """
-    check_writable(plan.results)
     outcome = {}
     rows = []
     for name, job in plan.jobs.items():
@@ -82,6 +81,9 @@ def run_plan(plan: Plan, fresh: bool, stale: bool, progress: Progress, launch: L
             outcome[name] = "done"
         else:
             rows.append(ToRun(name, job, plan.results, again))
+    if rows:
+        launch.check()
+    check_writable(plan.results)
     ran = launch.run(rows, progress)
     busy = [row for row in rows if ran[row.name] == "busy"]
     if busy:

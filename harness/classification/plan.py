@@ -11,6 +11,7 @@ from harness.classification.pictures import PictureRef, picture_set, same_classe
 from harness.classification.protocol import VERSION, Recipe
 from harness.errors import UserError, unknown
 from harness.files import digest, sha256_file
+from harness.holdings.places import Place, pointing_to
 from harness.plan import YOUNGER_MEANS, Options, deviations, keyed
 from harness.protocol import checked, merge, parse_setting
 from harness.registry import model_spec
@@ -125,7 +126,8 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
     root = root_of(spec, options.data_root, results)
     evaluate = PictureRef(name, str(root.resolve()), spec.evaluate, dict(spec.options))
     if spec.maker is None:
-        evaluate.class_names()
+        with pointing_to(root, [Place((spec.evaluate,), folder=True)], "--data-root"):
+            evaluate.class_names()
     if evaluate_only:
         return evaluate, None
     train = PictureRef(evaluate.dataset, evaluate.root, spec.train, evaluate.options)

@@ -36,24 +36,38 @@ def show(plan: Plan, counted: set[str] | None = None) -> float:
     others = [row["id"] for row in plan.table["rows"] if row.get("alternative_to") and row not in plan.rows]
     if others:
         typer.echo(f"\nother readings, only when named (--rows): {', '.join(others)}")
-    minutes = 0.0
-    for job in todo:
-        if job.train_key is None or job.train_key not in counted:
-            minutes += job.expected.get("minutes", 0)
-            counted.add(job.train_key or job.key)
+    new = [job for job in todo if (job.train_key or job.key) not in counted]
+    new = list({job.train_key or job.key: job for job in new}.values())
+    counted |= {job.train_key or job.key for job in new}
     what = "row(s)" if len(plan.jobs) == len({job.row for job in plan.jobs.values()}) else "training(s)"
-    typer.echo(f"\n{len(todo)} {what} to run" + (f", about {minutes:g} minutes" if minutes else ""))
-    expected = {**profile["expected"], **(plan.table.get("expected") or {}).get(profile["name"], {})}
-    for key in ("time", "memory", "disk", "hardware"):
-        typer.echo(f"{'expected ' + key + ':':<19} {expected[key]}")
-    return minutes
+    typer.echo(f"\n{len(todo)} {what} to run")
+    if todo:
+        for name, text in _expected(plan, new).items():
+            typer.echo(f"{'expected ' + name + ':':<19} {text}")
+    return sum(job.expected.get("minutes", 0.0) for job in new)
+
+
+def _expected(plan: Plan, new: list[Task]) -> dict[str, str]:
+    """What running takes, of the rows' own figures where they have some; `new` are those that share no training."""
+    from harness.training.room import size_text
+
+    found = {**plan.profile["expected"], **(plan.table.get("expected") or {}).get(plan.profile["name"], {})}
+    found = {name: str(found[name]) for name in ("time", "memory", "disk", "hardware")}
+    minutes = [float(job.expected["minutes"]) for job in new if "minutes" in job.expected]
+    if len(minutes) == len(new):
+        found["time"] = (f"about {sum(minutes):g} minutes on two CPU cores, one row after the other" if minutes else
+                         "no more: trained for another table")
+    checkpoints = sum(room(job) for job in new)
+    if checkpoints:
+        found["disk"] = f"up to {size_text(checkpoints)} of checkpoints, and {found['disk']}"
+    return found
 
 
 def _show_job(plan: Plan, job: Task, seeds: bool) -> str:
     """Print a job, its seed where the row has several; returns the name of its state."""
     state = state_of(plan.results, job)
     typer.echo(f"  {job.row:<18} {VERBS.get(state.name, state.name):<13} {job.status}: {job.model} on {job.device}, "
-               f"{job.work(seeds)}{_cost(job.expected)}{_room(job)}; key {job.key[:12]}")
+               f"{job.work(seeds)}{_cost(job)}; key {job.key[:12]}")
     if state.name in ("failed", "damaged"):
         typer.echo(f"{'':<21}{state.detail}")
     return state.name
@@ -64,17 +78,20 @@ def _without_job(row: dict[str, Any]) -> str:
     return f"missing       {row['missing']}" if row.get("missing") else f"cited         {row['cited']}"
 
 
-def _room(job: Task) -> str:
-    """What the checkpoints of a training take, where the network's size is known."""
+def room(job: Task) -> int:
+    """Bytes that the checkpoints of a training take at most; 0 where nothing is trained, or nobody counted."""
     from harness.registry import model_spec
-    from harness.training.room import size_text, training_bytes
+    from harness.training.room import training_bytes
 
     parameters = model_spec(job.model).parameters if job.train_key is not None else None
     train = getattr(job, "protocol", {}).get("train", {})
-    return f", checkpoints {size_text(training_bytes(parameters, bool(train.get('ema'))))}" if parameters else ""
+    return training_bytes(parameters, bool(train.get("ema"))) if parameters else 0
 
 
-def _cost(expected: dict[str, Any]) -> str:
-    if "minutes" not in expected:
-        return ""
-    return f", about {expected['minutes']:g} minutes and {expected['memory_gib']:g} GiB"
+def _cost(job: Task) -> str:
+    """What a row is expected to take, as far as it is known."""
+    from harness.training.room import size_text
+
+    minutes, memory, checkpoints = job.expected.get("minutes"), job.expected.get("memory_gib"), room(job)
+    said = f", about {minutes:g} minutes and {memory:g} GiB" if minutes is not None else ""
+    return said + (f", checkpoints {size_text(checkpoints)}" if checkpoints else "")

@@ -25,8 +25,10 @@ def list_known(table: str | None = typer.Option(None, help="only files that are 
 def import_file(
     file: str = typer.Argument(help="weights of the TCFormer authors, mmpose 0.x or 1.x, timm or torchvision, or of "
                                     "this project"),
-    model: str = typer.Option(..., help="the network that they are for; `harness list models`"),
-    out: str | None = typer.Option(None, help="file to write; by default FILE's name with .safetensors, here"),
+    model: str | None = typer.Option(None, help="the network that they are for (`harness list models`); not needed for "
+                                                "files of this project and known ones"),
+    out: str | None = typer.Option(None, help="file to write; by default FILE's name with .safetensors, here, or for a "
+                                              "training of this project MODEL_HASH.safetensors"),
     force: bool = typer.Option(False, "--force", help="write over a file that is there"),
 ) -> None:
     """Say what a file of weights is, what of it a network uses and what not, and write it in this project's form:
@@ -36,11 +38,13 @@ def import_file(
     from harness.registry import model_spec
     from harness.zoo.places import new_file
 
-    model_spec(model)
-    target = new_file(Path(out) if out else Path(Path(file).stem + ".safetensors"), force)
+    if model is not None:
+        model_spec(model)
+    target = new_file(Path(out), force) if out else None
     from harness.zoo import importing, words
 
     found = importing.read(Path(file), model)
+    target = target or new_file(Path(importing.file_name(found)), force)
     importing.write(found, target)
     for line in words.lines(found, target):
         typer.echo(line)

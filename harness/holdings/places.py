@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.sets import DatasetSpec
+from harness.errors import UserError
 from harness.holdings.finding import Finding, some
 
 DEPTH = 3
@@ -15,6 +18,12 @@ DEPTH = 3
 
 MOST_ENTRIES = 20_000
 """Entries of a folder after which it is taken to be full of images, and not searched further."""
+
+TAIL = 64
+"""Bytes at the end of a file in which its last character is looked for."""
+
+FILE_NAME, BEGINNING, FEW = re.compile(rb'"file_name"\s*:\s*"([^"\\]+)"'), 1 << 20, 3
+"""Of the images that an annotation file names in its first bytes, so many are looked for."""
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".part", ".crdownload")
 
@@ -48,22 +57,65 @@ def places_of(spec: DatasetSpec, split: str) -> list[Place]:
 
 def check_places(root: Path, split: str, places: list[Place]) -> Iterator[Finding]:
     """A finding for every place that is not filled, with where its name was found instead."""
-    needed = [place for place in places if not place.optional]
-    if any(place.found(root) is None for place in needed):
-        other = elsewhere(root, needed)
-        if other is not None:
-            yield Finding("FAILED", split, f"{root} is not the data set's folder, {other} is: give --data-root {other}")
-            return
+    other = misplaced(root, places)
+    if other is not None:
+        yield Finding("FAILED", split, other)
+        return
     for place in places:
         path = place.found(root)
         if path is None:
             wanted = root / place.choices[0]
-            text = f"{wanted}{'/' if place.folder else ''} not found{instead(root, place)}"
+            hint = instead(root, place) or (holds_images(root, places) if place.folder else "")
+            text = f"{wanted}{'/' if place.folder else ''} not found{hint}"
             yield Finding("note" if place.optional else "FAILED", split, text)
         elif place.folder and not any(path.iterdir()):
-            yield Finding("FAILED", split, f"{path}/ is empty")
+            yield Finding("FAILED", split, f"{path}/ is empty{holds_images(root, places)}")
         elif not place.folder and path.stat().st_size == 0:
             yield Finding("FAILED", split, f"{path} is empty")
+        elif path.suffix == ".json" and breaks_off(path):
+            yield Finding("FAILED", split, f"{path} breaks off after {path.stat().st_size:,} bytes: copied by half, or "
+                                           "still being copied")
+
+
+def misplaced(root: Path, places: list[Place], flag: str = "--data-root") -> str | None:
+    """In words, which folder to give in place of one that lacks something, where another has it all."""
+    needed = [place for place in places if not place.optional]
+    if all(place.found(root) is not None for place in needed):
+        return None
+    other = elsewhere(root, needed)
+    return None if other is None else f"{root} is not the data set's folder, {other} is: give {flag} {other}"
+
+
+@contextlib.contextmanager
+def pointing_to(root: Path, places: list[Place], flag: str) -> Iterator[None]:
+    """What fails within for want of a file raises UserError with the folder that has it, where there is one."""
+    try:
+        yield
+    except UserError:
+        other = misplaced(root, places, flag)
+        if other is not None:
+            raise UserError(other) from None
+        raise
+
+
+def breaks_off(path: Path) -> bool:
+    """Whether a JSON file ends where no JSON does."""
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, TAIL), os.SEEK_END)
+        return not file.read().rstrip().endswith((b"}", b"]"))
+
+
+def holds_images(root: Path, places: list[Place]) -> str:
+    """Which folder has the images that a split's annotations name first, if it is another than the split's."""
+    files = [path for place in places if not (place.folder or place.optional) and (path := place.found(root))]
+    with contextlib.suppress(OSError):
+        for file in files:
+            with file.open("rb") as text:
+                names = [os.fsdecode(name) for name in FILE_NAME.findall(text.read(BEGINNING))[:FEW]]
+            for folder in walk(root, DEPTH - 1) if names else ():
+                if folder.is_dir() and all((folder / name).is_file() for name in names):
+                    return f"; the images that {file.name} names are in {folder}"
+    return ""
 
 
 def elsewhere(root: Path, needed: list[Place]) -> Path | None:

@@ -48,6 +48,13 @@ class Launch:
         """Whether rows run on other machines than this one."""
         return self.resources is not None
 
+    def check(self) -> None:
+        """Raises UserError where rows cannot be started at all."""
+        if self.resources is not None:
+            from harness.launch.slurm import check_reachable
+
+            check_reachable()
+
     def run(self, rows: list[ToRun], progress: Progress) -> dict[str, str]:
         """Run rows; returns what came of each by name: ran, failed, busy (another process runs it), stopped (its job
         was cancelled), or submitted where jobs are not waited for."""

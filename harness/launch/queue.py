@@ -1,4 +1,4 @@
-"""What SLURM's queue says of jobs."""
+"""What SLURM's controller says: whether it is there, and of jobs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from collections.abc import Iterable
 
 ANSWER = 30.0
 """Seconds that squeue may take; a controller under load takes long."""
+
+
+def controller_fault() -> str | None:
+    """Why SLURM's controller cannot be reached, in sinfo's words; None where it answers."""
+    try:
+        answer = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=ANSWER)
+    except OSError as error:
+        return f"sinfo: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return f"sinfo gave no answer within {ANSWER:g} s"
+    return None if answer.returncode == 0 else " ".join(answer.stderr.split()) or f"sinfo: status {answer.returncode}"
 
 
 def ask_queue(numbers: Iterable[str]) -> dict[str, str] | None:

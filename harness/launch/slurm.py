@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.files import locked, write_json
 from harness.launch.local import ToRun, forget, prepare
-from harness.launch.queue import ask_queue
+from harness.launch.queue import ask_queue, controller_fault
 from harness.launch.resources import Resources
 from harness.launch.shown import Progress, Shown
 from harness.launch.submitted import Submitted, submitit_folder
@@ -41,6 +43,13 @@ def check_here() -> str:
     if cluster == "slurm" and not (shutil.which("sbatch") and shutil.which("srun")):
         raise UserError("--launcher slurm: there is no sbatch here; run it on a login node of the cluster")
     return cluster
+
+
+def check_reachable() -> None:
+    """Raises UserError where nothing can be submitted: before anything is written."""
+    fault = controller_fault() if check_here() == "slurm" else None
+    if fault is not None:
+        raise UserError(f"--launcher slurm: the cluster's controller does not answer ({fault}); nothing was submitted")
 
 
 @dataclass
@@ -104,21 +113,26 @@ def _submit(rows: list[ToRun], cluster: str, resources: Resources, environment: 
     executor = AutoExecutor(submitit_folder(results), cluster=cluster, slurm_max_num_timeout=REQUEUES)
     executor.update_parameters(name=f"harness-{rows[0].job.table}", slurm_array_parallelism=jobs or len(rows),
                                **resources.parameters())
-    tasks = []
-    for row in rows:
-        row.folder.path.mkdir(parents=True, exist_ok=True)
-        with locked(row.folder.lock, f"row {row.name}"):
-            if row.again:
-                forget(row)
-            row.folder.failure.unlink(missing_ok=True)
-            prepare(row)
-        tasks.append(Submitted(ToRun(row.name, row.job, row.results), dict(environment),
-                               max(10.0, resources.warning_seconds - 20.0)))
-    try:
-        with executor.batch():
-            handles = [executor.submit(task) for task in tasks]
-    except FailedJobError as error:
-        raise UserError(f"sbatch refused: {' '.join(str(error).split())[:400]}") from error
+    tasks: list[Submitted] = []
+    written: dict[Path, bytes | None] = {}
+    with _taken_back(written, results):
+        for row in rows:
+            row.folder.path.mkdir(parents=True, exist_ok=True)
+            with locked(row.folder.lock, f"row {row.name}"):
+                folder = row.folder
+                for file in (folder.job, folder.status, folder.failure, folder.submitted):
+                    written[file] = file.read_bytes() if file.is_file() else None
+                if row.again:
+                    forget(row)
+                row.folder.failure.unlink(missing_ok=True)
+                prepare(row)
+            tasks.append(Submitted(ToRun(row.name, row.job, row.results), dict(environment),
+                                   max(10.0, resources.warning_seconds - 20.0)))
+        try:
+            with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # submitit prints what it raises
+                handles = [executor.submit(task) for task in tasks]
+        except FailedJobError as error:
+            raise UserError(f"sbatch refused: {' '.join(str(error).split())[:400]}; nothing was submitted") from error
     done = []
     for row, handle in zip(rows, handles, strict=True):
         facts: dict[str, Any] = {"cluster": cluster, "job": str(handle.job_id), "output": str(handle.paths.stdout)}
@@ -128,6 +142,37 @@ def _submit(rows: list[ToRun], cluster: str, resources: Resources, environment: 
         write_json(row.folder.submitted, facts)
         done.append(Submission(row, facts, False, handle.wait if cluster == "debug" else lambda: None))
     return done
+
+
+@contextlib.contextmanager
+def _taken_back(written: Mapping[Path, bytes | None], results: Path) -> Iterator[None]:
+    """Where the cluster refuses, what was written for its jobs is as it was before, None for not there."""
+    place = submitit_folder(results).parent
+    known = set(place.glob("*"))
+    try:
+        yield
+    except UserError:
+        for file, before in written.items():
+            if before is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_bytes(before)
+        for left in set(place.glob("*")) - known:
+            if left.is_file():  # a folder is that of a job that was submitted
+                left.unlink()
+        for folder in {place, *(file.parent for file in written)}:
+            _remove_empty(folder, results)
+        raise
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Remove a folder with nothing in it but a lock, and so those above it, below `top`."""
+    if {path.name for path in folder.glob("*")} == {".lock"}:
+        (folder / ".lock").unlink()
+    with contextlib.suppress(OSError):
+        while folder != top:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def wait(submissions: list[Submission], progress: Progress) -> dict[str, str]:

@@ -41,23 +41,34 @@ def gather(table_name: str, profile_name: str | None, results: Path) -> tuple[An
     profile, form = profile_of(table, profile_name), kind_of(table).load("report")
     everything, damaged = all_records(results, table_name, profile["name"])
     records, others = of_one_data_set(everything)
+    return form.build(table, profile, whole_table(table, profile, records, form), damaged, others), form
+
+
+def whole_table(table: Mapping[str, Any], profile: Mapping[str, Any], records: list[tuple[Path, dict[str, Any]]],
+                form: Form, known: Sequence[RowResult] = ()) -> list[RowResult]:
+    """Every row of a table, each with the newest of the records; rows of records that are not the table's own follow.
+
+    `known` stand for their rows, but for those without a record where there is one.
+    """
     found = newest(records)
-    rows = list(table["rows"])
-    known = {row["id"] for row in rows}
-    rows += [foreign_row(name, record) for name, (_, record) in found.items() if name not in known]
+    own = {str(result.row["id"]): result for result in known if result.record or result.row["id"] not in found}
+    rows = {row["id"]: row for row in table["rows"]}
+    names = [name for name, row in rows.items() if not row.get("alternative_to") or name in {**own, **found}]
     shown = []
-    for row in rows:
-        if row.get("alternative_to") and row["id"] not in found:
-            continue
-        folder, record = found.get(row["id"], (None, None))
-        shown.append(row_result(row, profile, folder, record, records, form))
-    return form.build(table, profile, shown, damaged, others), form
+    for name in dict.fromkeys([*names, *own, *found]):
+        folder, record = found.get(name, (None, None))
+        row = rows[name] if name in rows else foreign_row(name, record or {})
+        shown.append(own.get(name) or row_result(row, profile, folder, record, records, form))
+    return shown
 
 
 def show_plan_report(plan: Plan, output: str = SCREEN) -> Any:
-    """Show the rows of a plan, each with the record of its own key; returns the report."""
+    """Show the rows of a plan, each with the record of its own key; returns the report.
+
+    The files have the table's other rows as well, with their newest records of the same images.
+    """
     form = kind_of(plan.table).load("report")
-    records = all_records(plan.results, str(plan.table["name"]), str(plan.profile["name"]))[0]
+    everything, unreadable = all_records(plan.results, str(plan.table["name"]), str(plan.profile["name"]))
     shown, damaged = [], []
     for row in plan.rows:
         folder, record = None, None
@@ -68,9 +79,14 @@ def show_plan_report(plan: Plan, output: str = SCREEN) -> Any:
                 record = read_record(files.record) or read_record(files.failure)
             except DamagedRecord as error:
                 damaged.append(str(error))
-        shown.append(row_result(row, plan.profile, folder, record, records, form))
-    report = form.build(plan.table, plan.profile, shown, damaged, failed_repeats(plan))
-    show(report, plan.results, output, form)
+        shown.append(row_result(row, plan.profile, folder, record, everything, form))
+    failed = failed_repeats(plan)
+    report = whole = form.build(plan.table, plan.profile, shown, damaged, failed)
+    records, others = of_one_data_set(everything, next((row.record for row in shown if row.record), None))
+    rows = whole_table(plan.table, plan.profile, records, form, shown)
+    if [id(row) for row in rows] != [id(row) for row in shown]:
+        whole = form.build(plan.table, plan.profile, rows, unreadable, [*failed, *others])
+    show(report, plan.results, output, form, whole)
     return report
 
 
@@ -91,10 +107,11 @@ def check_format(output: str) -> None:
         raise unknown("format", output, FORMATS)
 
 
-def show(report: Any, results: Path, output: str = SCREEN, form: Form = SYSTEMS) -> None:
+def show(report: Any, results: Path, output: str = SCREEN, form: Form = SYSTEMS, whole: Any = None) -> None:
     """Print the table, or another form of it and nothing else; write its files beside the records if there are any.
 
-    Records in a folder that cannot be written are shown all the same.
+    `whole` is what the files show where the report leaves rows out. Records in a folder that cannot be written are
+    shown all the same.
     """
     if output == SCREEN:
         console = Console(highlight=False)
@@ -105,7 +122,7 @@ def show(report: Any, results: Path, output: str = SCREEN, form: Form = SYSTEMS)
     if not folder.is_dir():
         return
     try:
-        said = "written: " + ", ".join(str(path) for path in write_report(report, folder, form).values())
+        said = "written: " + ", ".join(str(path) for path in write_report(whole or report, folder, form).values())
     except UserError as error:
         said = f"not written to files: {error}"
     Console(stderr=output != SCREEN, highlight=False).print(said, style="dim", soft_wrap=True, markup=False)

@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.files import atomic_write
 from harness.layout import load_layout
-from harness.registry import ModelSpec, build_model, model_spec
+from harness.registry import ModelSpec, build_model, model_spec, names
 from harness.weights import BACKBONE, FORMAT, convert, misfits, read_checkpoint, refuse, state_dict_of
 from harness.zoo import container, forms
 from harness.zoo.forms import Form, recognise
@@ -20,6 +20,8 @@ from harness.zoo.known import KnownFile, checked_hash, known_as
 
 LAYOUTS = ("coco-wholebody", "lsp")
 """Layouts that a network's number of heat maps may tell of."""
+DIGITS = 8
+"""Of a file's SHA-256 in the name of its import."""
 HEAD = "head."
 """Beginning of the keys of a TCFormer classifier's last layer."""
 
@@ -50,13 +52,15 @@ class Imported:
         return self.form.id == forms.OWN and self.path.suffix == container.SUFFIX
 
 
-def read(path: Path, name: str) -> Imported:
-    """Read a file of weights for the network of that name.
+def read(path: Path, name: str | None = None) -> Imported:
+    """Read a file of weights for the network of that name; without one for the network that the file says it is for, or
+    is known for.
 
     Raises UserError, naming file and network, for an unknown network, a file that is not what its name says, that
     cannot be read, that is of a form this project does not know or another network's, and for tensors that do not fit.
     """
-    spec = model_spec(name)
+    if name is not None:
+        model_spec(name)
     if not path.is_file():
         raise UserError(f"weights file {path} not found")
     sha256 = checked_hash(path)
@@ -64,10 +68,13 @@ def read(path: Path, name: str) -> Imported:
     state = state_dict_of(data, path)
     own = _own_meta(data)
     known = known_as(path, own.get("source") if own else None)
+    name = name or (own or {}).get("model") or (known.model if known else None)
+    if name is None:
+        raise UserError(f"weights file {path} does not say which network it is for: --model NAME (choices: "
+                        f"{', '.join(names('models'))})")
     if own is not None and own.get("model") not in (None, name):
         raise UserError(f"weights file {path} is of model {own['model']}, not of {name}")
-    if own is not None and own.get("model_args"):
-        spec = model_spec(name, own["model_args"])
+    spec = model_spec(name, (own or {}).get("model_args"))
     form = _own_form(own, state) if own is not None else _form(path, state, spec, known)
     whole, layout, size = _network(form, state, spec, own, path)
     try:
@@ -87,6 +94,14 @@ def read(path: Path, name: str) -> Imported:
         tuple(sorted(set(whole) - set(converted))) if form.gives == forms.BACKBONE else (), facts)
     found.meta.update(_meta(found, own, layout, size))
     return found
+
+
+def file_name(found: Imported) -> str:
+    """What to call an import: as its file, or, where a training of this project left it under a name that all trainings
+    use, by network and content (with no hyphen: after one, a file's own hash would be expected)."""
+    trained = found.form.id == forms.OWN and not found.ready
+    stem = f"{found.spec.name}_{found.sha256[:DIGITS]}" if trained else found.path.stem
+    return stem + container.SUFFIX
 
 
 def write(found: Imported, out: Path) -> None:

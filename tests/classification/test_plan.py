@@ -62,6 +62,12 @@ def test_paper_refuses_clearly_without_the_data(tmp_path):
         plan(tmp_path, profile="paper", data_root=str(tmp_path))
 
 
+def test_a_folder_too_deep_names_the_right_one(tmp_path):
+    write_images(tmp_path / "set" / "val", {"cat": 1})
+    with pytest.raises(UserError, match=f"--data-root {tmp_path / 'set'}$"):
+        plan(tmp_path, data="image-folder", data_root=str(tmp_path / "set" / "val"))
+
+
 def test_a_wrong_number_of_classes_is_told(tmp_path):
     write_images(tmp_path / "val", {"n01440764": 1, "n01443537": 1})
     with pytest.raises(UserError, match=r"val has 2 class folders \(n01440764 ... n01443537\), not 1000"):

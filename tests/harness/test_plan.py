@@ -3,10 +3,12 @@ import time
 
 import pytest
 
+from harness.cli import planned
 from harness.errors import UserError
 from harness.job import chosen_ap
 from harness.plan import Job, Options, keyed, make_plan, seeds_of
 from harness.protocol import Protocol
+from harness.training.room import size_text
 from tests.helpers import harness
 
 RUNNABLE = ["sbl_res152", "hrnet_w48", "tcformer_large"]
@@ -140,8 +142,12 @@ def test_the_models_of_figure_s9_share_everything_but_the_trained_parts(tmp_path
     ({"data": "cocowholebody"}, "coco-wholebody"),
     ({"data": "lsp"}, "--data-root"),
     ({"data": "lsp", "data_root": "nowhere"}, "nowhere"),
+    ({"data_root": "mine"}, "--data-root mine: profile demo runs on synthetic, .*--data NAME"),
+    ({"eval_data_root": "mine"}, "--eval-data-root mine: .*--eval-data NAME"),
+    ({"settings": ("train.batch_size=100000000",)}, "batch_size 100000000 .* synthetic/train has 9000 at most"),
     ({"boxes": "none.json"}, "none.json"),
     ({"settings": ("train.learning_rate=1",)}, "train.lr"),
+    ({"settings": ("crop=3",)}, r"'crop': .* name one of it \(choices: crop.width, crop.height, crop.padding\)"),
     ({"weights": {"sn": "x.pth"}}, "sn"),
     ({"eval_split": "x:y"}, "x:y"),
     ({"eval_split": "test"}, "val"),
@@ -188,10 +194,26 @@ def test_without_a_training_split_small_profiles_train_on_synthetic_people_and_s
         plan(tmp_path, profile="paper", data_root=root)
 
 
+def test_a_step_of_more_people_than_a_whole_copy_has_is_refused(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["train", "val"])
+    assert plan(tmp_path, profile="paper", data_root=root, settings=("train.batch_size=18726",)).jobs
+    with pytest.raises(UserError, match=r"18727 in 8 .* is 149816 people a step; coco-wholebody/train has 149813"):
+        plan(tmp_path, profile="paper", data_root=root, settings=("train.batch_size=18727",))
+
+
 def test_half_a_data_set_names_the_file_looked_for(tmp_path):
     (tmp_path / "coco" / "val2017").mkdir(parents=True)
     with pytest.raises(UserError, match=r"coco_wholebody_val_v1\.0\.json"):
         plan(tmp_path, data="coco-wholebody", data_root=str(tmp_path / "coco"))
+
+
+def test_a_folder_too_deep_names_the_right_one(tmp_path):
+    root = coco_folder(tmp_path / "coco", ["train", "val"])
+    for profile, given in (("paper", f"{root}/annotations"), ("demo", str(tmp_path))):
+        with pytest.raises(UserError, match=rf"^{given} is not the data set's folder, .* --data-root {root}$"):
+            plan(tmp_path, profile=profile, data="coco-wholebody", data_root=given)
+    with pytest.raises(UserError, match=f"--eval-data-root {root}$"):
+        plan(tmp_path, eval_data="coco-wholebody", eval_data_root=f"{root}/val2017")
 
 
 def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
@@ -228,6 +250,20 @@ def test_dry_run_prints_rows_time_and_memory(tmp_path):
     for word in [*RUNNABLE, "zoomnet", "cited", "to run", "minutes", "GiB", "stand-in"]:
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_plan_expects_is_the_sum_of_its_rows(tmp_path, capsys):
+    made = plan(tmp_path)
+    jobs = list(made.jobs.values())
+    counted = set()
+    assert planned.show(made, counted) == sum(job.expected["minutes"] for job in jobs) == 14
+    said = capsys.readouterr().out
+    assert "expected time:      about 14 minutes on two CPU cores" in said
+    assert f"up to {size_text(sum(planned.room(job) for job in jobs))} of checkpoints, and" in said
+    assert planned.show(made, counted) == 0, "its trainings are another table's"
+    assert "no more: trained for another table" in capsys.readouterr().out
+    planned.show(plan(tmp_path, profile="smoke"))
+    assert "expected time:      below a minute" in capsys.readouterr().out, "where rows say nothing, the profile does"
 
 
 def test_dry_run_lists_every_training_and_the_other_readings(tmp_path):

@@ -115,7 +115,7 @@ def test_an_annotation_file_that_is_cut_off(root):
     path = root / TRAIN
     path.write_bytes(path.read_bytes()[:-1000])
     found = looked(root)
-    assert found.say(path, "JSON")
+    assert found.say(f"{path} breaks off after {path.stat().st_size:,} bytes", "copied by half")
     assert found.say("4 images there", level="ok")  # the other split is looked at all the same
 
 
@@ -126,6 +126,17 @@ def test_folders_that_are_mixed_up(root):
     found = looked(root, quick=True)
     assert found.say("4 of them are in", root / "train2017", "mixed up")
     assert found.say("6 of them are in", root / "val2017", "mixed up")
+
+
+def test_evaluation_images_in_the_training_folder_without_its_annotations(root):
+    (root / TRAIN).unlink()
+    for path in images(root):
+        shutil.copy(path, root / "train2017")
+    assert looked(root, quick=True).say("4 images of it also in", root / "train2017", "mixed up")
+    shutil.rmtree(root / "val2017")
+    assert looked(root).say(f"{root / 'val2017'}/ not found; the images that", f"names are in {root / 'train2017'}")
+    (root / "val2017").mkdir()
+    assert looked(root).say("val2017/ is empty; the images that", f"names are in {root / 'train2017'}")
 
 
 def test_one_annotation_file_under_both_names(root):
@@ -161,6 +172,14 @@ def test_images_in_another_place(root):
     (root / "val2017").rename(root / "images" / "val2017")
     there = root / "images" / "val2017"
     assert looked(root).say(f"{root / 'val2017'}/ not found", f"there is {there}: move or link it")
+
+
+def test_one_split_alone(root):
+    (root / TRAIN).unlink()
+    assert not looked(root, quick=True).say("--split val", level="note")
+    shutil.rmtree(root / "train2017")
+    assert looked(root, quick=True).say("nothing of it is in", "--split val looks at the rest alone", level="note")
+    assert looked(root, splits=["val"]).faults == []
 
 
 def test_an_archive_that_is_not_unpacked(root):

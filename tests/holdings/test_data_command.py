@@ -1,10 +1,14 @@
 """The command `harness data`: status, output, and mistakes in one line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tests.helpers import assert_user_error, harness
+from harness.data.synthetic import write_synthetic
+from tests.classification.conftest import write_images
+from tests.helpers import ROOT, assert_user_error, harness
 
 
 def test_describe_says_what_is_there_and_what_is_not(root):
@@ -44,6 +48,38 @@ def test_made_data_is_prepared_where_a_run_looks_for_it(tmp_path):
     done = harness("data", "verify", "synthetic", *few)
     assert done.returncode == 0
     assert "nothing wrong" in done.stdout
+
+
+def test_made_data_of_other_options_says_which(tmp_path):
+    root = tmp_path / "people"
+    write_synthetic(root, {"train": 2, "val": 1}, seed=0, workers=1)
+    said = "give --set train=2 --set val=1"
+    for options in (["--data-root", root], ["--data-root", root, "--set", "train=3"], ["--results", tmp_path]):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        if "--results" in options:
+            root.rename(tmp_path / "data" / "synthetic-0")
+        assert_user_error(harness("data", "verify", "synthetic", *options), said)
+    other = harness("data", "verify", "synthetic", "--data-root", tmp_path)
+    assert_user_error(other, f"--data-root {tmp_path}: synthetic was not drawn there", "harness list datasets")
+
+
+def test_a_split_alone_is_whole(tmp_path):
+    write_images(tmp_path / "val", {"cat": 1, "ant": 1})
+    done = harness("data", "verify", "image-folder", "--data-root", tmp_path)
+    assert done.returncode == 1
+    assert "note    train: nothing of it is in" in done.stdout
+    assert harness("data", "verify", "image-folder", "--data-root", tmp_path, "--split", "val").returncode == 0
+
+
+def test_a_wrong_folder_is_told_without_anything_heavy(tmp_path):
+    code = ("import sys\nfrom harness.cli import app\n"
+            f"arguments = ['data', 'verify', 'coco-wholebody', '--data-root', {str(tmp_path)!r}]\n"
+            "try:\n    app(arguments)\nexcept SystemExit as end:\n    status = end.code\n"
+            "bad = {'torch', 'cv2', 'numpy'} & set(sys.modules)\n"
+            "sys.exit(f'imported {bad}' if bad else status)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAILED  train:" in done.stdout
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -53,6 +53,43 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch):
         slurm.check_here()
 
 
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A function that puts commands of SLURM in the way, each with what it says of a fault; None for none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(**faults):
+        for name, fault in {"srun": None, **faults}.items():
+            text = f"echo '{name}: error: {fault}' >&2; exit 1" if fault else "exit 0"
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+
+    return put
+
+
+def test_without_a_controller_nothing_is_written(cluster, tmp_path):
+    cluster(sbatch="Unable", sinfo="Unable to contact slurm controller", squeue="Unable")
+    done = harness("run", *SMOKE, *SLURM, "--results", tmp_path / "runs")
+    assert_user_error(done, "the cluster's controller does not answer (sinfo: error: Unable to contact", "nothing was")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_the_cluster_refuses_leaves_nothing(cluster, row, monkeypatch, capsys):
+    cluster(sbatch="invalid partition specified: main", sinfo=None, squeue=None)
+    row.folder.failure.write_text('{"error": "of the last time"}')
+    other = ToRun("other", make_plan("table_s2", Options(
+        profile="smoke", rows=("sbl_res152",), device="cpu", results=str(row.results))).jobs["sbl_res152"], row.results)
+    with pytest.raises(UserError, match="sbatch refused: .*invalid partition specified: main; nothing was submitted"):
+        slurm.submit([row, other], slurm.Resources("main"), {}, None, row.results)
+    assert capsys.readouterr().err == ""
+    left = [path for path in row.results.rglob("*") if path.is_file() and path.parent.name != "bin"]
+    assert sorted(path.name for path in left) == [".lock", ".submit.lock", "failure.json"]
+    assert not other.folder.path.exists()
+
+
 def test_the_plan_of_a_gpu_cluster_is_made_where_there_is_no_gpu(tmp_path):
     done = harness("run", *SMOKE[:3], "--rows", "hrnet_w48", *SLURM, "--gpus", 8, "--memory", "100G", "--jobs", 4,
                    "--dry-run", "--results", tmp_path)

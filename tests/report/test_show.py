@@ -3,7 +3,9 @@
 import json
 
 from harness.files import write_json
-from harness.report import show_report
+from harness.plan import Options, make_plan
+from harness.record import RowFolder
+from harness.report import show_plan_report, show_report
 from harness.report.show import row_result
 
 
@@ -116,3 +118,21 @@ def test_files_are_written_beside_the_records(tmp_path, capsys, make, table):
 def test_a_row_without_model_or_stand_in_is_cited(table, profiles, make):
     assert row_result(make.row(table, "zoomnet"), profiles["paper"], None, None).status == "cited"
     assert row_result(make.row(table, "hrnet_w48"), profiles["paper"], None, None).status == "missing"
+
+
+def test_a_run_of_some_rows_shows_them_and_writes_the_whole_table(tmp_path, capsys, make, table):
+    plan = make_plan("table_s2", Options(rows=("hrnet_w48",), device="cpu", results=str(tmp_path)))
+    own = RowFolder.of(tmp_path, plan.jobs["hrnet_w48"]).path.name
+    put(tmp_path, make.stand_in(make.row(table, "sbl_res152"), "sbl_small"), "sbl_res152-a")
+    put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_w48", created="2026-01-02"), "hrnet_w48-b")
+    put(tmp_path, make.stand_in(make.row(table, "hrnet_w48"), "hrnet_small"), own)
+    put(tmp_path, make.stand_in({"id": "openmmlab:x", "title": "X"}, "tcformer_small"), "openmmlab-x-a")
+    show_plan_report(plan)
+    screen = capsys.readouterr().out
+    assert "hrnet_small" in screen
+    assert "sbl_small" not in screen
+    written = json.loads((tmp_path / "table_s2" / "demo" / "table_s2.json").read_text())["rows"]
+    assert [row["id"] for row in written] == [*(row["id"] for row in table["rows"] if not row.get("alternative_to")),
+                                              "openmmlab:x"]
+    models = {row["id"]: row["record"]["model"]["name"] for row in written if row["record"]}
+    assert models == {"sbl_res152": "sbl_small", "hrnet_w48": "hrnet_small", "openmmlab:x": "tcformer_small"}

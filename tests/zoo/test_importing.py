@@ -8,7 +8,7 @@ import torch
 
 from harness.errors import UserError
 from harness.registry import build_model, model_spec
-from harness.weights import load_initial, load_weights, read_checkpoint
+from harness.weights import FORMAT, load_initial, load_weights, read_checkpoint
 from harness.zoo import container, forms, importing, words
 from tests.helpers import assert_user_error, harness
 from tests.zoo.conftest import renamed, state_of
@@ -197,6 +197,22 @@ def test_what_does_not_fit_is_named(saved, make, model, said):
         importing.read(saved(make()), model)
     for word in said:
         assert word in str(error.value)
+
+
+def test_a_training_of_this_project_says_its_network_and_is_named_after_it(saved, tmp_path):
+    meta = {"model": "hrnet_small", "model_args": {}, "layout": "coco-wholebody"}
+    path = saved({"format": FORMAT, "meta": meta, "model": state_of("hrnet_small")}, "final.pth")
+    found = importing.read(path)
+    assert found.spec.name == "hrnet_small"
+    name = importing.file_name(found)
+    assert name == f"hrnet_small_{found.sha256[:8]}.safetensors"
+    importing.write(found, tmp_path / name)
+    assert importing.file_name(importing.read(tmp_path / name)) == name, "it is in this project's form already"
+
+
+def test_a_file_that_does_not_say_its_network_needs_it_named(saved):
+    with pytest.raises(UserError, match=r"--model NAME \(choices: .*tcformer_small"):
+        importing.read(saved({**MM0, "state_dict": state_of("tcformer_small")}))
 
 
 @pytest.mark.slow
