@@ -24,7 +24,7 @@ def command(
     from pathlib import Path
 
     from harness.errors import UserError
-    from harness.explain.subjects import evidence_of, open_subject
+    from harness.explain.subjects import check_given, evidence_of, open_subject
     from harness.files import write_json
     from harness.profiling.figures import check_format
     from harness.report.mistakes import as_json, as_text
@@ -38,6 +38,8 @@ def command(
         check_format(Path(figure))
     subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
                            Path(data_root) if data_root else None)
+    check_given([subject], {"--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
+                            "--data-root": data_root})
     evidence = evidence_of(subject)
     key = evidence.conditions.ranked_by
     diagnosis = diagnose(evidence.people, evidence.scored_under(evidence.conditions), evidence.layout,
