@@ -28,11 +28,15 @@ def command(
     from harness.explain.effects import explain
     from harness.explain.present import as_json, as_text
     from harness.explain.subjects import Subject, check_given, evidence_of, open_subject
-    from harness.files import write_json
+    from harness.files import check_replaceable, check_writable, is_json_with, write_json
     from harness.report.plain import print_whole
 
     if metric not in ("AP", "AR"):
         raise unknown("metric", metric, ("AP", "AR"))
+    if out:
+        check_writable(Path(out), "--out")
+        check_replaceable(Path(out), "--out", "output of `harness explain`",
+                          lambda path: is_json_with(path, "schema", "changes", "caveat"))
 
     def opened(text: str) -> Subject:
         return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None)

@@ -30,10 +30,19 @@ def put(results, row="hrnet_w48", table="table_s2", profile="demo", **changes):
 @pytest.mark.parametrize("option", [["--gt", "people.json"], ["--layout", "lsp"], ["--score-key", "part"]])
 def test_a_record_is_told_nothing_that_it_says_itself(tmp_path, option):
     folder = put(tmp_path)
-    for words in (["errors", folder], ["errors", "--pred", folder / "record.json"],
-                  ["explain", folder, "seed_s2_hrnet_w48"]):
+    for words in (["errors", folder], ["explain", folder, "seed_s2_hrnet_w48"]):
         with pytest.raises(UserError, match=rf"^{option[0]} {option[1]}: .*{folder.name}.* is a record and says it"):
             run(*words, *option)
+
+
+@pytest.mark.parametrize(("command", "option", "name"), [
+    ("explain", "--out", "notes.json"), ("errors", "--out", "notes.json"), ("errors", "--figure", "photo.png")])
+def test_what_they_did_not_write_they_do_not_write_over(tmp_path, command, option, name):
+    folder, path = put(tmp_path), tmp_path / name
+    path.write_text('{"of": "mine"}')
+    with pytest.raises(UserError, match=rf"{option} .*{name}: is there and is no .*; choose another name"):
+        run(command, folder, option, path)
+    assert path.read_text() == '{"of": "mine"}'
 
 
 def test_options_are_for_the_side_that_uses_them():
