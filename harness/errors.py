@@ -31,8 +31,8 @@ MOST_CHOICES = 100
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
-    """The error for a name that is not there: nearest names first, then all of them."""
-    choices = list(choices)
+    """The error for a name that is not there: nearest names first, then all of them, each once."""
+    choices = list(dict.fromkeys(choices))
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     text = f"unknown {kind} '{name}'"
     if near:

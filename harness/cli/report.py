@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.given import given
+from harness.cli.given import results_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,9 +43,7 @@ def command(
         from harness.registry import names
 
         raise UserError(f"which table? (choices: {', '.join(names('tables'))}; --html makes one page of all)")
-    if not Path(results).is_dir():
-        if any(option.name == "results" for option in given(context)):
-            raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
+    if not results_folder(context, results).is_dir():
         typer.echo(f"note: nothing was run yet (no folder {results}): published numbers alone; `harness run {table}` "
                    "measures", err=True)
     from harness.kinds import profile_of

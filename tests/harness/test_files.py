@@ -51,7 +51,8 @@ def test_digest_ignores_order_but_not_values():
 
 
 def test_unknown_names_come_with_the_nearest_and_all_choices():
-    text = str(unknown("row", "hrnet_w49", ["sn", "hrnet_w48"]))
+    text = str(unknown("row", "hrnet_w49", ["sn", "hrnet_w48", "hrnet_w48"]))
+    assert text.count("hrnet_w48") == 2  # once as the nearest, once as a choice
     assert "hrnet_w49" in text
     assert "did you mean hrnet_w48" in text
     assert "sn" in text
