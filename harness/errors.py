@@ -31,11 +31,11 @@ MOST_CHOICES = 100
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UserError:
-    """The error for a name that is not there: nearest names first, then all of them.
+    """The error for a name that is not there: nearest names first, then all of them, each once.
 
     A name that dotted names begin with is a group of them: only these are the choices then.
     """
-    choices = list(choices)
+    choices = list(dict.fromkeys(choices))
     inside = [choice for choice in choices if choice.startswith(f"{name}.")]
     choices = inside or choices
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)

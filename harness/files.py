@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -78,6 +78,27 @@ def check_writable(path: Path, option: str) -> None:
             pass
     except OSError as error:
         raise UserError(f"{option} {path}: cannot write to {path.parent}: {error.strerror or error}") from error
+
+
+def check_replaceable(path: Path, option: str, what: str, ours: Callable[[Path], bool]) -> None:
+    """Raise UserError, naming the option, where a file is there that is not `what`, as `ours` tells: it is not a
+    command's to write over. `ours` may raise OSError."""
+    try:
+        fine = not path.exists() or ours(path)
+    except OSError:
+        fine = False
+    if not fine:
+        raise UserError(f"{option} {path}: is there and is no {what}, so it is not written over; choose another name, "
+                        "or move it away")
+
+
+def is_json_with(path: Path, *names: str) -> bool:
+    """Whether a file is a JSON object with these fields, as a command's own output is."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and all(name in data for name in names)
 
 
 def _umask() -> int:

@@ -24,6 +24,8 @@ from harness.stages import Watch, unwatched
 if TYPE_CHECKING:
     from torch import nn
 
+RESULTS, IMAGES = "predictions.json", "images.json"
+"""What a folder of predictions holds besides the pictures."""
 
 @dataclass(frozen=True)
 class Done:
@@ -69,17 +71,31 @@ def predict_folder(weights: Path, folder: Path, out: Path, boxes: str | None, mo
     """Predict every image of a folder; see `harness predict --help`. Raises UserError for what does not fit."""
     from harness.scoring import Scored, write_results
 
+    check_folder(out)
     task = prepare(folder, weights, boxes, model, input_size, layout_name, device)
     found = find(task)
     images, layout, kept = task.split.images, task.split.layout, found.kept
     scored = Scored(image_id=found.predictions.image_id[kept], keypoints=found.predictions.keypoints[kept],
                     score=found.scores)
-    results = out / "predictions.json"
+    results = out / RESULTS
     write_results(results, scored, layout)
-    write_json(out / "images.json", [{"id": int(i), "file_name": p.name, "width": int(w), "height": int(h)}
+    write_json(out / IMAGES, [{"id": int(i), "file_name": p.name, "width": int(w), "height": int(h)}
                                      for i, p, (w, h) in zip(images.id, images.path, images.size, strict=True)])
     draw_pictures(images, scored, found.predictions.box[kept], layout, out, min_score)
     return Done(results, len(images), len(scored.score), task.notes + found.notes)
+
+
+def check_folder(out: Path) -> None:
+    """Raise UserError where predictions may not be written: in a file's place, and among files that are not theirs."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"--out {out}: a file, not a folder")
+    held = sorted(path.name for path in out.iterdir())
+    if held and not {RESULTS, IMAGES} <= set(held):
+        files = ", ".join(held[:3]) + ", ..." * (len(held) > 3)
+        raise UserError(f"--out {out}: the folder holds other files ({files}); name a new or empty one, or one of "
+                        "earlier predictions")
 
 
 def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | None, input_size: str | None,

@@ -11,7 +11,7 @@ EXAMPLE = "harness errors --gt coco_wholebody_val_v1.0.json --pred results.json 
 def command(
     record: str | None = typer.Argument(None, help="a row's folder or record.json, instead of --gt and --pred"),
     gt: str | None = typer.Option(None, help="annotations"),
-    pred: str | None = typer.Option(None, help="predictions: a file of results, or stored ones"),
+    pred: str | None = typer.Option(None, help="predictions: a file of results, stored ones, or a row's folder"),
     layout: str | None = typer.Option(None, help="key points, where the files do not tell"),
     score_key: str = typer.Option("auto", help="what ranks results: auto, person or part"),
     data_root: str | None = typer.Option(None, help="where the evaluation data of the record lie now"),
@@ -24,9 +24,9 @@ def command(
     from pathlib import Path
 
     from harness.errors import UserError
-    from harness.explain.subjects import evidence_of, open_subject
-    from harness.files import write_json
-    from harness.profiling.figures import check_format
+    from harness.explain.subjects import check_given, evidence_of, of_file, open_subject
+    from harness.files import check_replaceable, check_writable, is_json_with, write_json
+    from harness.profiling.figures import check_figure
     from harness.report.mistakes import as_json, as_text
     from harness.report.mistakes_figure import write_figure
     from harness.report.plain import print_whole
@@ -35,9 +35,18 @@ def command(
     if (record is None) == (pred is None):
         raise UserError("name either a record or --gt FILE --pred FILE")
     if figure:
-        check_format(Path(figure))
-    subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
-                           Path(data_root) if data_root else None)
+        check_figure(Path(figure))
+    if out:
+        check_writable(Path(out), "--out")
+        check_replaceable(Path(out), "--out", "output of `harness errors`",
+                          lambda path: is_json_with(path, "schema", "order", "in_turn"))
+    if pred and gt:  # whatever they are of: a row's predictions, too, are held against these annotations
+        subject = of_file(Path(pred), Path(gt), layout, score_key)
+    else:
+        subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
+                               Path(data_root) if data_root else None)
+    check_given([subject], {"--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
+                            "--data-root": data_root})
     evidence = evidence_of(subject)
     key = evidence.conditions.ranked_by
     diagnosis = diagnose(evidence.people, evidence.scored_under(evidence.conditions), evidence.layout,

@@ -27,21 +27,27 @@ def command(
     from harness.errors import unknown
     from harness.explain.effects import explain
     from harness.explain.present import as_json, as_text
-    from harness.explain.subjects import Subject, evidence_of, open_subject
-    from harness.files import write_json
+    from harness.explain.subjects import Subject, check_given, evidence_of, open_subject
+    from harness.files import check_replaceable, check_writable, is_json_with, write_json
     from harness.report.plain import print_whole
 
     if metric not in ("AP", "AR"):
         raise unknown("metric", metric, ("AP", "AR"))
+    if out:
+        check_writable(Path(out), "--out")
+        check_replaceable(Path(out), "--out", "output of `harness explain`",
+                          lambda path: is_json_with(path, "schema", "changes", "caveat"))
 
     def opened(text: str) -> Subject:
         return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None)
 
-    first = opened(a)
+    first, second = opened(a), opened(b) if b else None
+    check_given([first, second] if second else [first], {
+        "--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
+        "--data-root": data_root})
     layout_parts = [*evidence_of(first).layout.parts, "hand"]
     if part is not None and part not in layout_parts:
         raise unknown("part", part, layout_parts)
-    second = opened(b) if b else None
     found = explain(first, second, part, metric)
     data = as_json(found)
     if out:

@@ -69,13 +69,11 @@ def start(context: typer.Context, row: str, weights: str | None, results: str, o
     from harness.figures import sidecar
     from harness.figures.rows import open_row
     from harness.hardware import resolve_device
-    from harness.profiling.figures import check_format
 
     names = [name.strip() for name in row.split(",")]
     titles = "+".join(Path(name).name for name in names)
     target = Path(out) if out else sidecar.default_file(Path(results), str(context.info_name), titles, *words)
-    check_format(target, "--out")
-    sidecar.check_beside(target)
+    sidecar.check_target(target)
     if weights and len(names) > 1:
         raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
     rows = told_apart([open_row(name, Path(results), Path(weights) if weights else None) for name in names])
@@ -267,7 +265,7 @@ def curves(
     from harness.figures import curves as drawing
     from harness.figures import sidecar
     from harness.kinds import SYSTEMS, kind_of
-    from harness.profiling.figures import check_format, save
+    from harness.profiling.figures import save
     from harness.record import recorded_profiles
     from harness.registry import spec_data
     from harness.report.show import gather
@@ -286,8 +284,7 @@ def curves(
             raise unknown(f"row of table {table}", name, [str(result.row["id"]) for result in shown])
     shown = [result for result in shown if not asked or result.row["id"] in asked]
     target = Path(out) if out else sidecar.default_file(Path(results), "curves", table, report.profile["name"], rows)
-    check_format(target, "--out")
-    sidecar.check_beside(target)
+    sidecar.check_target(target)
     drawn = drawing.curves_of(shown, part, spec["metrics"])
     if not drawn:
         profile = report.profile["name"]

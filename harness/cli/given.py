@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
+
+from harness.errors import UserError
 
 
 def given(context: typer.Context) -> list[Any]:
@@ -15,6 +18,15 @@ def given(context: typer.Context) -> list[Any]:
 def typed(context: typer.Context) -> list[Any]:
     """Those of them that were given on the command line."""
     return [parameter for parameter in context.command.params if _source(context, parameter) == "COMMANDLINE"]
+
+
+def results_folder(context: typer.Context, results: str) -> Path:
+    """The results folder, which need not be there where it is the default one. Raises UserError for one that was named
+    and is not there."""
+    if not Path(results).is_dir() and any(parameter.name == "results" for parameter in given(context)):
+        raise UserError(f"--results {results}: no such folder; `harness run {context.params.get('table') or 'TABLE'}` "
+                        "makes it")
+    return Path(results)
 
 
 def _source(context: typer.Context, parameter: Any) -> str:

@@ -40,12 +40,12 @@ def command(
     from harness.gate.history.commits import Repository
     from harness.gate.history.figure import write_figure
     from harness.gate.history.present import as_json, render
-    from harness.profiling.figures import check_format
+    from harness.profiling.figures import check_figure
     from harness.profiling.revision import ROOT
     from harness.report.plain import print_whole
 
     if figure:
-        check_format(Path(figure))
+        check_figure(Path(figure))
     for folder in results:
         if not Path(folder).is_dir():
             raise UserError(f"--results {folder}: no such folder")

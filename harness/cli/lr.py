@@ -32,11 +32,11 @@ def command(
     from harness.files import check_writable
     from harness.kinds import kind_of
     from harness.plan import Options, make_plan
-    from harness.profiling.figures import check_format, save
+    from harness.profiling.figures import check_figure, save
     from harness.registry import spec_data
 
     if figure:
-        check_format(Path(figure))
+        check_figure(Path(figure))
         check_writable(Path(figure), "--figure")
     if kind_of(spec_data("tables", table)).learning is None:
         raise UserError(f"table {table}: nothing is trained there, so there is no rate to find")

@@ -18,10 +18,10 @@ from harness.profiling.subjects import Settings, Subject
 def run(subjects: list[Subject], settings: Settings, json_output: bool, out: Path | None,
         figure: Path | None = None) -> None:
     """Measure, show, and write record and figure where asked for."""
-    from harness.profiling.figures import check_format
+    from harness.profiling.figures import check_figure
 
     if figure is not None:
-        check_format(figure)
+        check_figure(figure)
     from harness.profiling.session import measure
 
     def draw(path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.given import given
+from harness.cli.given import results_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,8 @@ def command(
     output: str = typer.Option("text", "--format", help="text, md, latex (a whole document), csv or json"),
     json_output: bool = typer.Option(False, "--json", help="the same as --format json"),
     html: bool = typer.Option(False, "--html", help="write one page with all tables that the folder has records of (or "
-                              "the one named), records, charts and figures: RESULTS/report.html"),
+                              "the one named, or of one --profile), records, charts and figures: RESULTS/report.html "
+                              "(report_TABLE.html)"),
     out: str | None = typer.Option(None, help="with --html: the page's file"),
 ) -> None:
     """Print a table from the newest records, or write the page of all. Runs nothing."""
@@ -42,9 +43,7 @@ def command(
         from harness.registry import names
 
         raise UserError(f"which table? (choices: {', '.join(names('tables'))}; --html makes one page of all)")
-    if not Path(results).is_dir():
-        if any(option.name == "results" for option in given(context)):
-            raise UserError(f"--results {results}: no such folder; `harness run {table}` makes it")
+    if not results_folder(context, results).is_dir():
         typer.echo(f"note: nothing was run yet (no folder {results}): published numbers alone; `harness run {table}` "
                    "measures", err=True)
     from harness.kinds import profile_of
@@ -66,10 +65,12 @@ def command(
 
 def write_html(results: Path, out: Path | None, table: str | None, profile: str | None) -> None:
     """Write the page and say where it lies."""
-    from harness.files import check_writable
+    from harness.files import check_replaceable, check_writable
+    from harness.page.html import is_page
     from harness.page.write import write_page
 
     if out is not None:
         check_writable(out, "--out")
+        check_replaceable(out, "--out", "page of this program", is_page)
     path = write_page(results, out, table, profile)
     typer.echo(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")

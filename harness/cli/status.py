@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cli.given import results_folder
+
 if TYPE_CHECKING:
     from harness.launch.status import RowStatus
 
@@ -19,6 +21,7 @@ Reads files alone, so it works from any machine that sees the folder, whoever st
 
 
 def command(
+    context: typer.Context,
     table: str | None = typer.Argument(None, help="only this table's rows"),
     results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="folder where runs are left"),
     state: str | None = typer.Option(None, help="only rows in these states, comma-separated: running,failed"),
@@ -28,13 +31,13 @@ def command(
     """See HELP."""
     import json
     import time
-    from pathlib import Path
 
     from rich.console import Console
 
     from harness.errors import UserError, unknown
     from harness.launch.queue import ask_queue
     from harness.launch.status import STATES, statuses
+    from harness.registry import names
     from harness.signals import interruptible
 
     wanted = [one.strip() for one in state.split(",")] if state else list(STATES)
@@ -44,13 +47,22 @@ def command(
     if watch and json_output:
         raise UserError("--watch shows a screen; --json is for programs, which can ask as often as they like")
 
+    folder = results_folder(context, results)
+    if table is not None and table not in names("tables"):
+        known = {row.table for row in statuses(folder)} if folder.is_dir() else set()  # of plug-ins that are not here
+        if table not in known:
+            raise unknown("table", table, [*sorted(known), *names("tables")])
+
     def look() -> list[RowStatus]:
-        found = statuses(Path(results), table)
+        if not folder.is_dir():
+            return []
+        found = statuses(folder, table)
         numbers = [row.slurm_job for row in found if row.slurm_job and row.state not in ("done", "failed", "damaged")]
         if numbers:
-            found = statuses(Path(results), table, ask_queue(numbers))
+            found = statuses(folder, table, ask_queue(numbers))
         return [row for row in found if row.state in wanted]
 
+    of = (f" of {table}" if table else "") + (f" that are {' or '.join(wanted)}" if state else "")
     rows = look()
     if json_output:
         typer.echo(json.dumps([row.to_json() for row in rows], indent=2))
@@ -59,7 +71,7 @@ def command(
         while True:
             if watch:
                 Console().clear()
-            typer.echo("\n".join(lines(rows)) or f"no rows in {results}")
+            typer.echo("\n".join(lines(rows)) or f"no rows{of} in {results}")
             if not watch or not any(row.state in ("running", "waiting") for row in rows):
                 return
             time.sleep(2)

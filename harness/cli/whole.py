@@ -34,10 +34,10 @@ def command(context: typer.Context) -> None:
 def run(asked: Any, json_output: bool, out: Path | None, figure: Path | None) -> None:
     """Measure, show, and write record and figure where asked for."""
     from harness.profiling.end_to_end_figure import write_figure
-    from harness.profiling.figures import check_format
+    from harness.profiling.figures import check_figure
 
     if figure is not None:
-        check_format(figure)
+        check_figure(figure)
     from harness.profiling.end_to_end import measure
 
     record = measure(asked, tell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,17 @@ def open_subject(text: str, gt: Path | None = None, layout: str | None = None, s
     if path.suffix or len(path.parts) > 1:
         raise UserError(f"{text}: no such file or folder (choices: a record, a file of results, a published number)")
     raise unknown("published number", text, rows, "and no record or file of that name")
+
+
+def check_given(subjects: Sequence[Subject], given: Mapping[str, str | None]) -> None:
+    """Raise UserError for an option (name -> value, None where it was not given) that does nothing for these subjects:
+    --data-root is for records, the others are for files of results."""
+    for option, value in given.items():
+        wanted, other = (RECORD, RESULTS) if option == "--data-root" else (RESULTS, RECORD)
+        if value is not None and wanted not in {subject.kind for subject in subjects}:
+            named = next((subject for subject in subjects if subject.kind == other), subjects[0])
+            own = " and says it itself" if named.kind == RECORD else ""
+            raise UserError(f"{option} {value}: for a {wanted}, but {named.name} is a {named.kind}{own}; leave it out")
 
 
 def of_published(row: PublishedRow) -> Subject:

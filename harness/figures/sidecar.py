@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.types import Images
-from harness.errors import UserError
 from harness.figures.rows import Row
-from harness.files import sha256_file, write_json
+from harness.files import check_replaceable, sha256_file, write_json
+from harness.profiling.figures import check_figure
 
 KIND = "figure"
 """Value of `kind`: what tells these files from all others."""
@@ -60,18 +60,17 @@ def beside(figure: Path) -> Path:
     return figure.with_suffix(".json")
 
 
-def check_beside(figure: Path) -> None:
-    """Raises UserError where a file that describes no figure lies in the description's place: it is not to be lost."""
-    path = beside(figure)
-    if path.exists() and not _describes(path):
-        raise UserError(f"--out {figure}: its description would replace {path}, which describes no figure; choose "
-                        "another name")
+def check_target(figure: Path) -> None:
+    """Raises UserError where a figure may not be written with its description: for the name's ending, and where a file
+    that is no figure, or describes none, would be lost."""
+    check_figure(figure, "--out")
+    check_replaceable(beside(figure), f"--out {figure}, which is described in", "description of a figure", _describes)
 
 
 def _describes(path: Path) -> bool:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except ValueError:
         return False
     return isinstance(data, dict) and data.get("kind") == KIND
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ASSETS = Path(__file__).parent / "assets"
+GENERATOR = "wholebody-harness"
+"""What every page of this program says in its head that it was made by."""
 
 
 def environment(*folders: Path) -> Any:
@@ -18,8 +20,13 @@ def environment(*folders: Path) -> Any:
     made = Environment(loader=FileSystemLoader([*folders, ASSETS]), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)
     made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    made.globals |= {"asset": asset, "script_hash": script_hash}
+    made.globals |= {"asset": asset, "script_hash": script_hash, "generator": GENERATOR}
     return made
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of this program."""
+    return f'<meta name="generator" content="{GENERATOR}">'.encode() in path.read_bytes()[:1000]
 
 
 @cache

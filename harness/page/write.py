@@ -8,13 +8,18 @@ from harness.files import write_text
 from harness.page.collect import collect
 from harness.page.render import render
 
-NAME = "report.html"
-"""Of the file in the results folder, unless another is asked for."""
+
+def file_name(table: str | None = None, profile: str | None = None) -> str:
+    """Of the page in the results folder: report.html of all, report_TABLE.html and so on of a part."""
+    return "_".join(["report", *(name for name in (table, profile) if name)]) + ".html"
 
 
 def write_page(results: Path, file: Path | None = None, table: str | None = None, profile: str | None = None) -> Path:
-    """Write the page of a results folder and return its path. Raises UserError as `collect` and `render` do."""
+    """Write the page of a results folder, or of one table or profile, and return its path.
+
+    Raises UserError as `collect` and `render` do.
+    """
     page = collect(results, table, profile)
-    path = file or results / NAME
+    path = file or results / file_name(table, profile)
     write_text(path, render(page, results))
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.files import atomic_write
+from harness.files import atomic_write, check_replaceable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,15 +18,22 @@ DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDa
 """What leaves the time of writing out of a file."""
 
 
-def check_format(path: Path, option: str = "--figure") -> None:
-    """Raises UserError for a file name, given with `option`, whose ending is no format of `FORMATS`."""
+def check_figure(path: Path, option: str = "--figure") -> None:
+    """Raises UserError for a file name, given with `option`, whose ending is no format of `FORMATS`, and where a file
+    is there that is no figure, such as a photograph."""
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{option} {path}: the name must end in {', '.join(FORMATS)}")
+    check_replaceable(path, option, "figure of this program", is_drawn)
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether matplotlib drew a file: in each of `FORMATS` it says so."""
+    return b"atplotlib" in path.read_bytes()
 
 
 def save(path: Path, draw: Callable[[], Figure], option: str = "--figure") -> None:
-    """Raises UserError as `check_format` does, and where the file cannot be written."""
-    check_format(path, option)
+    """Raises UserError as `check_figure` does, and where the file cannot be written."""
+    check_figure(path, option)
     import matplotlib
 
     data, suffix = io.BytesIO(), path.suffix.lower()

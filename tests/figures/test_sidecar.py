@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from harness.errors import UserError
 from harness.figures import sidecar
 from harness.figures.rows import open_row
+from harness.profiling.figures import FORMATS, save
 
 
 def description(**more):
@@ -21,7 +23,7 @@ def test_it_says_what_the_figure_shows(tmp_path):
     said = json.loads(path.read_text())
     assert (said["kind"], said["schema"], said["file"], said["numbers"]) == ("figure", 1, "a.b.png", {"x": 1})
     before = path.read_bytes()
-    sidecar.check_beside(figure)  # one's own may be replaced
+    sidecar.check_target(figure)  # one's own may be replaced
     sidecar.write(figure, description(numbers={"x": 1}))
     assert path.read_bytes() == before
 
@@ -29,8 +31,19 @@ def test_it_says_what_the_figure_shows(tmp_path):
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"images": [], "annotations": []}'])
 def test_a_file_that_describes_no_figure_is_never_replaced(tmp_path, text):
     (tmp_path / "people.json").write_text(text)
-    with pytest.raises(UserError, match=r"people\.json, which describes no figure"):
-        sidecar.check_beside(tmp_path / "people.png")
+    with pytest.raises(UserError, match=r"people\.png, which is described in .*people\.json: is there and is no desc"):
+        sidecar.check_target(tmp_path / "people.png")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_photograph_in_a_figures_place_is_kept(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    save(path, Figure)
+    sidecar.check_target(path)
+    path.write_bytes(b"a photograph")
+    with pytest.raises(UserError, match=r"--out .*: is there and is no figure of this program"):
+        sidecar.check_target(path)
+    assert path.read_bytes() == b"a photograph"
 
 
 def test_a_figure_that_was_not_told_where_goes_to_the_results():

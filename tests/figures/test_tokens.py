@@ -243,7 +243,7 @@ def test_networks_that_were_only_measured_are_no_rows_to_draw(tmp_path):
     (["--initial", "--image", "PHOTO"], "--initial: tcformer_small has initial weights already"),
     (["--stages", "5", "--image", "PHOTO"], r"unknown stage '5'.* in --stages"),
     (["--all", "--stages", "4"], "--stages 4: for what is drawn, but --image names none"),
-    (["--image", "PHOTO", "--out", "BESIDE"], r"photo\.json, which describes no figure"),
+    (["--image", "PHOTO", "--out", "BESIDE"], r"photo\.json: is there and is no description of a figure"),
 ])
 def test_mistakes_are_told_in_a_line(options, words, photo, tmp_path, monkeypatch):
     folder = tmp_path / "empty"

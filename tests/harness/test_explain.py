@@ -177,6 +177,17 @@ def test_errors_of_a_record(records, tmp_path, name, start):
     assert (tmp_path / name).read_bytes().startswith(start)
 
 
+def test_errors_of_a_rows_predictions_against_other_annotations(files, records, tmp_path):
+    gt = json.loads(files[0].read_text())
+    gt["annotations"] = [{**one, "foot_kpts": [0] * len(one["foot_kpts"])} for one in gt["annotations"]]
+    (tmp_path / "footless.json").write_text(json.dumps(gt))
+    done = harness("errors", "--gt", tmp_path / "footless.json", "--pred", records[0], "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["found"]
+    assert found["foot"]["AP"] is None
+    assert found["body"]["AP"] > 0.1
+
+
 def test_errors_refuses_what_it_cannot_use(files, tmp_path):
     gt, pred = files
     assert_user_error(harness("errors"), "--gt")

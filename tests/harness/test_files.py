@@ -4,7 +4,7 @@ import os
 import pytest
 
 from harness.errors import UserError, unknown
-from harness.files import atomic_write, digest, read_json, read_yaml, write_json
+from harness.files import atomic_write, check_replaceable, digest, is_json_with, read_json, read_yaml, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -51,7 +51,23 @@ def test_digest_ignores_order_but_not_values():
 
 
 def test_unknown_names_come_with_the_nearest_and_all_choices():
-    text = str(unknown("row", "hrnet_w49", ["sn", "hrnet_w48"]))
+    text = str(unknown("row", "hrnet_w49", ["sn", "hrnet_w48", "hrnet_w48"]))
+    assert text.count("hrnet_w48") == 2  # once as the nearest, once as a choice
     assert "hrnet_w49" in text
     assert "did you mean hrnet_w48" in text
     assert "sn" in text
+
+
+def test_only_what_a_command_made_itself_is_written_over(tmp_path):
+    path = tmp_path / "x.json"
+
+    def check():
+        check_replaceable(path, "--out", "output of this command", lambda given: is_json_with(given, "changes"))
+
+    check()  # nothing is there
+    for text in ("no JSON", "[1]", '{"other": 1}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"--out .*x\.json: is there and is no output of this command"):
+            check()
+    path.write_text('{"changes": []}')
+    check()

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from harness.cli import app
+from harness.errors import UserError
 from harness.launch.status import SILENCE, status_of, statuses
 from harness.launch.telling import Teller, myself, read_status, say_waiting, start_of, write_status
 from harness.launch.words import duration
@@ -179,6 +181,29 @@ def test_the_command_shows_rows_by_table_and_counts_them(folder, tmp_path):
     data = json.loads(harness("status", "table_s2", "--results", tmp_path, "--json").stdout)
     assert [row["state"] for row in data] == ["running"]
     assert json.loads(harness("status", "--state", "failed", "--results", tmp_path, "--json").stdout) == []
+
+
+def test_where_there_are_no_rows(folder, tmp_path, monkeypatch, capsys):
+    def said(*words):
+        app(["status", *words], standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert said("table_s3", "--results", str(tmp_path)) == f"no rows of table_s3 in {tmp_path}\n"
+    shown = said("--state", "failed,done", "--results", str(tmp_path))
+    assert shown == f"no rows that are failed or done in {tmp_path}\n"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HARNESS_RESULTS", raising=False)
+    assert said() == "no rows in runs\n"
+
+
+def test_tables_are_those_there_are_and_those_that_have_rows(folder, tmp_path, capsys):
+    of_plugin = tmp_path / "their_table" / "demo" / "theirs-0123456789ab"
+    of_plugin.mkdir(parents=True)
+    (of_plugin / "job.json").write_text(folder.job.read_text().replace("table_s2", "their_table"))
+    app(["status", "their_table", "--results", str(tmp_path)], standalone_mode=False)
+    assert "their_table/demo" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"unknown table 'bogus' \(choices: table_s2, their_table, .*table_s3"):
+        app(["status", "bogus", "--results", str(tmp_path)], standalone_mode=False)
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

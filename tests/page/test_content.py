@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 from functools import cache
 from html.parser import HTMLParser
 
 import pytest
 
+from harness.cli import app
 from harness.errors import UserError
 from harness.files import published_dir, read_yaml
 from harness.page import collect as collecting
@@ -14,6 +16,7 @@ from harness.page.collect import collect
 from harness.page.content import PUBLISHED, RECORD, lookup
 from harness.page.render import LIMIT, heads, render, safe_url
 from harness.page.sources import sources
+from harness.page.write import write_page
 from harness.report.show import gather
 from tests.helpers import assert_user_error, harness
 from tests.page.conftest import EVIL
@@ -190,6 +193,23 @@ def test_columns_of_one_group_have_one_heading(page):
     grid = page.sections[0].grids[0]
     parts = ("body", "foot", "face", "hand", "whole-body")
     assert heads(grid.columns) == [("", 2), *((part, 2) for part in parts), ("", 1)]
+
+
+def test_a_file_that_is_no_page_is_not_written_over(results, html, tmp_path):
+    asked = ["report", "--html", "--results", str(results), "--out", str(tmp_path / "page.html")]
+    (tmp_path / "page.html").write_text("<!doctype html><title>Thesis</title>")
+    with pytest.raises(UserError, match=r"--out .*page\.html: is there and is no page of this program"):
+        app(asked, standalone_mode=False)
+    (tmp_path / "page.html").write_text(html)
+    app(asked, standalone_mode=False)
+    assert (tmp_path / "page.html").read_text() == html
+
+
+def test_a_part_does_not_take_the_place_of_the_page_of_all(results, tmp_path):
+    shutil.copytree(results, tmp_path / "runs")
+    written = [write_page(tmp_path / "runs", None, *asked).name
+               for asked in ((), ("table_s2",), ("table_s2", "demo"), (None, "demo"))]
+    assert written == ["report.html", "report_table_s2.html", "report_table_s2_demo.html", "report_demo.html"]
 
 
 def test_the_command(results, tmp_path):

@@ -1,0 +1,52 @@
+"""What `explain` and `errors` take, and what they refuse to be told of it."""
+
+import json
+
+import pytest
+
+from harness.cli import app
+from harness.errors import UserError
+from harness.explain.subjects import PUBLISHED, RESULTS, Subject, check_given
+from harness.registry import spec_data
+from tests.report.conftest import row_of, stand_in_record
+
+
+def run(*words):
+    app([str(word) for word in words], standalone_mode=False)
+
+
+def put(results, row="hrnet_w48", table="table_s2", profile="demo", **changes):
+    """A record without its predictions, in a results folder."""
+    made = stand_in_record(row_of(spec_data("tables", "table_s2"), "hrnet_w48"), "hrnet_small")
+    made |= {"row": row, "table": table, "profile": profile, "hashes": {"evaluate": "e" * 64},
+             "code": {"hash": "h" * 64}, "predictions": "predictions.npz"} | changes
+    made["data"]["eval"] |= {"root": "/nowhere", "options": {}}
+    folder = results / table / profile / f"{row}-{made['key'][:12]}-{made['seed']}"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(made))
+    return folder
+
+
+@pytest.mark.parametrize("option", [["--gt", "people.json"], ["--layout", "lsp"], ["--score-key", "part"]])
+def test_a_record_is_told_nothing_that_it_says_itself(tmp_path, option):
+    folder = put(tmp_path)
+    for words in (["errors", folder], ["explain", folder, "seed_s2_hrnet_w48"]):
+        with pytest.raises(UserError, match=rf"^{option[0]} {option[1]}: .*{folder.name}.* is a record and says it"):
+            run(*words, *option)
+
+
+@pytest.mark.parametrize(("command", "option", "name"), [
+    ("explain", "--out", "notes.json"), ("errors", "--out", "notes.json"), ("errors", "--figure", "photo.png")])
+def test_what_they_did_not_write_they_do_not_write_over(tmp_path, command, option, name):
+    folder, path = put(tmp_path), tmp_path / name
+    path.write_text('{"of": "mine"}')
+    with pytest.raises(UserError, match=rf"{option} .*{name}: is there and is no .*; choose another name"):
+        run(command, folder, option, path)
+    assert path.read_text() == '{"of": "mine"}'
+
+
+def test_options_are_for_the_side_that_uses_them():
+    of_file, published = (Subject(kind, "x", {}, None, None) for kind in (RESULTS, PUBLISHED))
+    check_given([published, of_file], {"--gt": "people.json", "--data-root": None})
+    with pytest.raises(UserError, match="--data-root d: for a record, but x is a file of results; leave it out"):
+        check_given([published, of_file], {"--gt": "people.json", "--data-root": "d"})
