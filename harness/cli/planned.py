@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from harness.plan import Plan
+from harness.plan import Job, Plan
 from harness.run import state_of
 from harness.task import Task
 
@@ -45,6 +45,14 @@ def show(plan: Plan, counted: set[str] | None = None) -> float:
         for name, text in _expected(plan, new).items():
             typer.echo(f"{'expected ' + name + ':':<19} {text}")
     return sum(job.expected.get("minutes", 0.0) for job in new)
+
+
+def other_data(plan: Plan) -> list[str]:
+    """A line for each data set that is evaluated on and not trained on, which one may not have meant."""
+    lines = [f"note: rows are trained on {job.train.title}, not on the data that they are evaluated on, "
+             f"{job.evaluate.title}" for job in plan.jobs.values()
+             if isinstance(job, Job) and job.train and not job.weights and job.train.dataset != job.evaluate.dataset]
+    return list(dict.fromkeys(lines))
 
 
 def _expected(plan: Plan, new: list[Task]) -> dict[str, str]:

@@ -79,6 +79,8 @@ def command(
     if dry_run or (launch.elsewhere and not json_output):
         planned.show(plan)
         show_launch(plan, launch)
+    for line in planned.other_data(plan):
+        typer.echo(line, err=True)
     if dry_run:
         return
     from harness.cli.progress import RunDisplay

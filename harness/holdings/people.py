@@ -19,6 +19,9 @@ from harness.holdings.holding import Holding
 FEW_VISIBLE = 0.5
 """Share of joints marked visible below which the marks may mean the opposite: 1 is "visible" in LSP Extended."""
 
+VISIBLE = 2
+"""The greatest v of a key point: labelled and visible (COCO's data format; COCO-WholeBody's may be fractions)."""
+
 
 def open_people(spec: DatasetSpec, root: Path, split: str, index: bool
                 ) -> tuple[Holding, Split]:
@@ -104,6 +107,11 @@ def check_people(split: Split) -> Iterator[Finding]:
         first = people.id[far.any(axis=1)][0]
         yield Finding("FAILED", name, f"{many(int(far.sum()), 'labelled point')} more than an image's size outside of "
                                       f"the image (first: annotation {first}): coordinates of other images?")
+    odd = ~((people.keypoints[:, :, 2] >= 0) & (people.keypoints[:, :, 2] <= VISIBLE))
+    if odd.any():
+        yield Finding("FAILED", name, f"{many(int(odd.sum()), 'point')} with a visibility v outside of 0 to {VISIBLE} "
+                                      f"(first: {people.keypoints[:, :, 2][odd][0]:g}, annotation "
+                                      f"{people.id[odd.any(axis=1)][0]})")
     if split.layout.name == "lsp" and labelled.mean() < FEW_VISIBLE:
         yield Finding("FAILED", name, f"only {labelled.mean():.0%} of the joints are marked visible: in the first "
                                       "Leeds Sports Pose set 1 means hidden, in LSP Extended visible")

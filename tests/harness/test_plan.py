@@ -189,6 +189,10 @@ def test_without_a_training_split_small_profiles_train_on_synthetic_people_and_s
     job = plan(tmp_path, data="coco-wholebody", data_root=root).jobs["hrnet_w48"]
     assert job.train.dataset == "synthetic"
     assert any("no training split" in note for note in job.notes)
+    done = harness("run", "table_s2", "--data", "coco-wholebody", "--data-root", root, "--dry-run", "--results",
+                   tmp_path / "runs", "--device", "cpu")
+    assert done.stderr == ("note: rows are trained on synthetic/train, not on the data that they are evaluated on, "
+                           "coco-wholebody/val\n")
     assert job.train_key == plan(tmp_path).jobs["hrnet_w48"].train_key
     with pytest.raises(UserError, match="coco_wholebody_train"):
         plan(tmp_path, profile="paper", data_root=root)

@@ -214,6 +214,14 @@ def test_points_far_outside_of_their_images(root):
     assert looked(root).say("17 labelled points more than an image's size outside")
 
 
+@pytest.mark.parametrize("v", [7, -1])
+def test_a_visibility_that_there_is_not(root, v):
+    change(root / VAL, lambda c: c["annotations"][0]["keypoints"].__setitem__(2, v))
+    assert looked(root).say("1 point with a visibility v outside of 0 to 2", f"first: {v}, annotation")
+    change(root / VAL, lambda c: c["annotations"][0]["keypoints"].__setitem__(2, 0.5))
+    assert looked(root).faults == []
+
+
 def test_boxes_without_area(root):
     change(root / VAL, lambda c: c["annotations"][0].update(bbox=[3, 3, 0, 9]))
     assert looked(root).say("1 box without width or height", level="note")
