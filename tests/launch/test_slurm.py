@@ -82,7 +82,7 @@ def test_what_the_cluster_refuses_leaves_nothing(cluster, row, monkeypatch, caps
     row.folder.failure.write_text('{"error": "of the last time"}')
     other = ToRun("other", make_plan("table_s2", Options(
         profile="smoke", rows=("sbl_res152",), device="cpu", results=str(row.results))).jobs["sbl_res152"], row.results)
-    with pytest.raises(UserError, match="sbatch refused: .*invalid partition specified: main; nothing was submitted"):
+    with pytest.raises(UserError, match=r"sbatch refused: .*invalid partition specified: main; nothing was submitted"):
         slurm.submit([row, other], slurm.Resources("main"), {}, None, row.results)
     assert capsys.readouterr().err == ""
     left = [path for path in row.results.rglob("*") if path.is_file() and path.parent.name != "bin"]
