@@ -12,7 +12,7 @@ from tests.helpers import ROOT, harness
 README = (ROOT / "README.md").read_text()
 
 RUN_ELSEWHERE = ("table_s1", "table_s3", "imagenet", "all", "photographs")
-"""Run in tests/architecture, tests/harness/test_everything.py and tests/classification, or too long; only planned here."""
+"""Run in tests/architecture, tests/harness/test_everything.py and tests/classification, or long; only planned here."""
 
 
 def readme_commands():
