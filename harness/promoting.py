@@ -6,6 +6,7 @@ The target is a results folder like any other: `harness report TABLE --results T
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,10 +15,18 @@ from harness.files import atomic_write
 from harness.gate.contents import RECORD
 from harness.gate.selection import Selection, select
 from harness.record import parse_record
+from harness.report.write import PROMOTED
 from harness.shareable import machine_paths, shareable, without
 
 TABLE_FILES = (".md", ".tex", ".csv", ".json")
 """A table beside its rows, as `harness run` leaves it."""
+
+NOTE = """# Promoted results
+
+Copied here by `harness results promote`, to be kept with the code. `harness report` shows these records and leaves the
+files as they are.
+"""
+"""Marks a folder of a table and profile, as PROMOTED."""
 
 
 @dataclass(frozen=True)
@@ -90,5 +99,15 @@ def _contents(chosen: Selection) -> dict[str, bytes]:
     for place, folder in {PurePosixPath(path).parents[1]: source.parents[1] for path, source in places.items()}.items():
         for file in sorted(folder.iterdir()):
             if file.is_file() and file.suffix in TABLE_FILES:
-                found[f"{place}/{file.name}"] = without(file.read_text(encoding="utf-8"), hidden).encode()
+                text = from_results(file.read_text(encoding="utf-8"), place)
+                found[f"{place}/{file.name}"] = without(text, hidden).encode()
+        found[f"{place}/{PROMOTED}"] = NOTE.encode()
     return found
+
+
+def from_results(text: str, place: PurePosixPath) -> str:
+    """A table's text with the paths of logs and trainings from the results folder on, wherever that was when it was
+    written; `place` is the table's and profile's part of them."""
+    folders = "/".join(re.escape(name).replace("_", r"\\?_") for name in place.parts[-2:])  # LaTeX has \_
+    text = re.sub(rf'(\(log: |"log": ")[^)"\n]*/({folders}/[^/)"\n]+/log\.txt)', r"\1\2", text)
+    return re.sub(r'("file": ")[^"\n]*/(trainings/[^"\n]+")', r"\1\2", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -73,7 +74,8 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def usage_error(error: Any, arguments: list[str]) -> str:
-    """The mistake in one line, with the value that was given, and the command whose help has the choices."""
+    """The mistake in one line, with the value that was given, and the command whose help has the choices; with them
+    where what is missing can be listed."""
     text = str(error.format_message()).rstrip(".")
     parameter = getattr(error, "param", None)
     for flag in getattr(parameter, "opts", None) or ():
@@ -81,6 +83,13 @@ def usage_error(error: Any, arguments: list[str]) -> str:
             value = following if one == flag else one.removeprefix(f"{flag}=") if one.startswith(f"{flag}=") else None
             if value is not None:
                 text = text.replace(f"Invalid value for '{flag}'", f"{flag} {value}")
+    wanted = getattr(parameter, "help", None) if text.startswith("Missing") else None
+    if wanted:
+        from harness.registry import KINDS, names
+
+        listed = re.search(rf"`harness list ({'|'.join(KINDS)})`", wanted)
+        choices = f" (choices: {', '.join(names(listed[1]))})" if listed else ""
+        text += f": {wanted}{choices}"
     if text.startswith("No such command") and getattr(error, "ctx", None):
         text += f" (choices: {', '.join(error.ctx.command.list_commands(error.ctx))})"
     command = error.ctx.command_path if getattr(error, "ctx", None) else "harness"

@@ -10,7 +10,7 @@ PEOPLE = "harness.data.synthetic.sheet:example_sheet"
 """What draws examples of made data that do not say so themselves (`sheet`)."""
 
 
-def command(name: str = typer.Argument(help="a table, profile, model or data set"),
+def command(name: str = typer.Argument(help="a table, profile, model or data set; `harness list KIND` names them"),
             out: str = typer.Option("runs", envvar="HARNESS_RESULTS",
                                     help="folder for the sheet of examples of made data"),
             json_output: bool = typer.Option(False, "--json", help="print as JSON")) -> None:

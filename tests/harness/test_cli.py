@@ -103,7 +103,9 @@ def test_check_an_unknown_name_and_a_data_set_without_its_folder(tmp_path):
     (["profile", "tcformer_small", "--rounds=x"], 1, ["--rounds x"]),
     (["gate", "--pairs", "-1"], 3, ["--pairs -1"]),
     (["profile", "tcformer_small", "--ruonds", "3"], 1, ["--ruonds", "--rounds"]),
-    (["run"], 1, ["table"]), (["nosuch"], 1, ["nosuch"]),
+    (["run"], 1, ["'table'", "table_s2"]), (["nosuch"], 1, ["nosuch"]),
+    (["data", "verify"], 1, ["'name'", "coco-wholebody"]), (["describe"], 1, ["'name'", "harness list KIND"]),
+    (["weights", "import"], 1, ["'file'", "mmpose"]), (["results", "promote"], 1, ["--to", "folder to copy to"]),
 ])
 def test_a_command_line_that_does_not_fit_is_one_line_with_the_value(arguments, status, words):
     done = harness(*arguments)

@@ -6,6 +6,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.promoting import promote
+from harness.report import show_report
+from harness.report.write import PROMOTED
 from tests.gate.kept import leave, record, write
 from tests.helpers import harness
 
@@ -34,7 +36,7 @@ def test_records_arrays_and_tables_without_the_machines_paths(runs, tmp_path):
     done = promote(runs, tmp_path / "kept")
     assert len(done.records) == 2
     files = sorted(path for path in (tmp_path / "kept").rglob("*") if path.is_file())
-    assert {path.name for path in files} == {"record.json", "predictions.npz", "resamples.npz", "table_s2.md"}
+    assert {path.name for path in files} == {"record.json", "predictions.npz", "resamples.npz", "table_s2.md", PROMOTED}
     assert not any(b"/home/me" in path.read_bytes() or b"/scratch" in path.read_bytes() for path in files)
     assert (tmp_path / "kept/table_s2/demo/table_s2.md").read_text() == "from lspet, runs/log"
     kept = json.loads(next((tmp_path / "kept").rglob("record.json")).read_text())
@@ -48,13 +50,34 @@ def test_records_arrays_and_tables_without_the_machines_paths(runs, tmp_path):
 def test_again_it_writes_nothing_and_other_content_needs_force(runs, tmp_path):
     promote(runs, tmp_path / "kept")
     again = promote(runs, tmp_path / "kept")
-    assert (again.files, again.same) == (0, 6)
+    assert (again.files, again.same) == (0, 7)
     table = tmp_path / "kept/table_s2/demo/table_s2.md"
     table.write_text("mine")
     with pytest.raises(UserError, match=r"table_s2\.md is there with other content; --force"):
         promote(runs, tmp_path / "kept")
     assert table.read_text() == "mine"
     assert promote(runs, tmp_path / "kept", force=True).files == 1
+
+
+def test_tables_of_a_folder_that_was_moved_name_paths_from_it_on(runs, tmp_path):
+    folder = runs / "table_s2" / "demo"
+    old = "/old/my runs/table_s2/demo/hrnet_w48-ab/log.txt"
+    (folder / "table_s2.md").write_text(f"it broke (log: {old})")
+    (folder / "table_s2.tex").write_text(f"it broke (log: {old})".replace("_", r"\_"))
+    (folder / "table_s2.json").write_text(json.dumps({"log": old, "file": "runs/trainings/x-1/final.pth"}))
+    promote(runs, tmp_path / "kept")
+    kept, new = tmp_path / "kept" / "table_s2" / "demo", "table_s2/demo/hrnet_w48-ab/log.txt"
+    assert (kept / "table_s2.md").read_text() == f"it broke (log: {new})"
+    assert (kept / "table_s2.tex").read_text() == f"it broke (log: {new})".replace("_", r"\_")
+    assert json.loads((kept / "table_s2.json").read_text()) == {"log": new, "file": "trainings/x-1/final.pth"}
+
+
+def test_a_report_leaves_promoted_tables_as_they_are(runs, tmp_path, capsys):
+    promote(runs, tmp_path / "kept")
+    show_report("table_s2", "demo", tmp_path / "kept")
+    assert "which stay as they are" in " ".join(capsys.readouterr().out.split())
+    assert (tmp_path / "kept/table_s2/demo/table_s2.md").read_text() == "from lspet, runs/log"
+    assert not (tmp_path / "kept/table_s2/demo/table_s2.csv").exists()
 
 
 @pytest.mark.parametrize("code", [{"commit": None, "dirty": None}, {"commit": "a" * 40, "dirty": True}])

@@ -11,8 +11,8 @@ from tests.helpers import ROOT, harness
 
 README = (ROOT / "README.md").read_text()
 
-RUN_ELSEWHERE = ("table_s1", "table_s3", "imagenet", "all")
-"""Run in tests/architecture, tests/harness/test_everything.py and tests/classification; here they are only planned."""
+RUN_ELSEWHERE = ("table_s1", "table_s3", "imagenet", "all", "photographs")
+"""Run in tests/architecture, tests/harness/test_everything.py and tests/classification, or long; only planned here."""
 
 
 def readme_commands():
@@ -49,7 +49,9 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
             words += ["--eval-split", "0:8", "--set", "train.batch_size=2", "--rows", "tcformer_large"]
         if "figure_s9" in words:
             words += ["--rows", "hands_only"]
-        if "paper" in words:
+        if "photographs" in words:
+            values["DIR"] = str(request.getfixturevalue("shared") / "data" / "lspet-mini")
+        elif "paper" in words:
             values["DIR"] = coco_folder(tmp_path / "coco", ["train", "val"])
             words += [] if "--dry-run" in words else ["--dry-run"]
         elif "table_s1" not in words:  # nothing is trained there: it has one size
@@ -66,6 +68,12 @@ def test_a_command_of_the_readme(command, own_results, tmp_path, request):
         words += ["--profile", "smoke", "--steps", "10", "--results", str(own_results), "--device", "cpu"]
     if words[:2] == ["data", "verify"]:  # a small set that is whole
         values |= {"coco-wholebody": "lsp", "DIR": str(request.getfixturevalue("shared") / "data" / "lspet-mini")}
+    if words[:2] == ["data", "prepare"]:  # drawn where nothing is yet
+        values |= {"coco-wholebody": "synthetic", "DIR": str(tmp_path / "drawn")}
+        words += ["--set", "train=2", "--set", "val=1"]
+    if words[0] == "results":  # of code that is in no commit yet, perhaps
+        values |= {"runs": str(own_results), "results/NAME": str(tmp_path / "kept")}
+        words += ["--force"]
     if words[0] == "predict":
         words += ["--out", str(tmp_path / "out")]
     if words[0] in ("report", "status"):
