@@ -152,6 +152,7 @@ def poses(
     from harness.figures import photos
     from harness.figures import poses as drawing
     from harness.figures.sidecar import Description, image_facts
+    from harness.holdings.finding import many
     from harness.profiling.figures import save
 
     begun = start(context, row, weights, results, out, device, seed, profile, stems(image))
@@ -164,8 +165,8 @@ def poses(
         posed, notes = drawing.predicted(opened, shown, begun.device)
         notes = shown.notes + notes
         save(target, lambda: drawing.image_figure(posed, title), "--out")
-        images = posed.images
-        alt = f"Key points of {len(posed.scored)} people, predicted on {len(images)} image(s) and drawn over them"
+        images, people = posed.images, many(len(posed.scored), "person", "people")
+        alt = f"Key points of {people}, predicted on {many(len(images), 'image')} and drawn over them"
     else:
         if weights or boxes:
             raise UserError(f"{'--weights' if weights else '--boxes'} needs --image: without it the stored predictions "
@@ -180,7 +181,7 @@ def poses(
                                 **begun.facts()))
     for note in notes:
         typer.echo(note)
-    typer.echo(f"{len(posed.scored)} people on {len(posed.images)} images: {target}")
+    typer.echo(f"{many(len(posed.scored), 'person', 'people')} on {many(len(posed.images), 'image')}: {target}")
 
 
 @app.command(epilog="Example: harness figure tokens --row wo_ctm,tcformer,ctm_topk --image photo.jpg --stages 4")
@@ -219,6 +220,7 @@ def tokens(
     from harness.figures import photos, token_figure, token_runs, token_table
     from harness.figures.sidecar import Description, image_facts
     from harness.figures.views import FACE, NOT_YET_S7, POSE, parse_tasks
+    from harness.holdings.finding import many
     from harness.profiling.figures import save
     from harness.report.plain import print_whole
 
@@ -249,12 +251,12 @@ def tokens(
         whole = photos.of_evaluation(begun.with_data.data(data_root), [])
         measured = token_runs.table_of(begun.rows, whole, tasks, begun.device, first)
         on = f"{whole.split.dataset}/{whole.split.name}"
-    notes += [f"measured on {on}: " + ", ".join(sorted({f"{of.boxes} crops of {of.images} images" for of in measured}))
-              ] if measured else []
+    crops = sorted({f"{many(of.boxes, 'crop')} of {many(of.images, 'image')}" for of in measured})
+    notes += [f"measured on {on}: {', '.join(crops)}"] if measured else []
     if shown is not None:
         names = ", ".join(dict.fromkeys(f"{of.title} ({of.said})" for of in begun.rows))
         alt = (f"Tokens of stages {', '.join(map(str, places))} as {' and '.join(views)} over "
-               f"{len(shown.split.images)} image(s), for {names}; input: {', '.join(tasks)}")
+               f"{many(len(shown.split.images), 'image')}, for {names}; input: {', '.join(tasks)}")
         begun.described(Description(
             "tokens", f"Tokens of {names}", alt, images=image_facts(shown.split.images), notes=begun.mixed() + notes,
             options={"tasks": tasks, "views": views, "stages": places},
@@ -273,7 +275,7 @@ def tokens(
 @app.command(epilog="Example: harness figure curves table_s2")
 def curves(
     context: typer.Context,
-    table: str = typer.Argument(help="a table of systems with records in the results folder"),
+    table: str = typer.Argument(help="a table of systems (`harness list tables`) with records in the results folder"),
     profile: str | None = typer.Option(None, help="as of `harness report`"),
     rows: str = typer.Option("", help="only these, separated by commas"),
     part: str = typer.Option("", help="whose scores; by default the last part of the table"),
@@ -286,6 +288,7 @@ def curves(
     from harness.errors import UserError, unknown
     from harness.figures import curves as drawing
     from harness.figures import sidecar
+    from harness.holdings.finding import many
     from harness.kinds import SYSTEMS, kind_of
     from harness.profiling.figures import save
     from harness.record import recorded_profiles
@@ -322,7 +325,8 @@ def curves(
     seeds = sum(len(curve.seeds) for curve in drawn)
     notes = ["A line, and a point with its interval over images, for each training seed."]
     sidecar.write(target, sidecar.Description(
-        "curves", f"Trainings of {title}", f"Training loss by epoch and {part} scores of {len(drawn)} rows, "
-        f"{seeds} trainings", command_of(context), drawing.facts_of(shown), [], notes, {"part": part},
+        "curves", f"Trainings of {title}", f"Training loss by epoch and {part} scores of "
+        f"{many(len(drawn), 'row')}, {many(seeds, 'training')}",
+        command_of(context), drawing.facts_of(shown), [], notes, {"part": part},
         drawing.as_json(drawn, part)))
-    typer.echo(f"{seeds} training(s) of {len(drawn)} row(s): {target}")
+    typer.echo(f"{many(seeds, 'training')} of {many(len(drawn), 'row')}: {target}")

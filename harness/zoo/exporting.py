@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError, unknown
 from harness.files import sha256_file, write_text
+from harness.holdings.finding import many
 from harness.kinds import SYSTEMS, kind_of
 from harness.layout import load_layout
 from harness.record import open_record, usable_rows
@@ -177,7 +178,8 @@ def _commit(code: dict[str, Any]) -> str:
 def _data(given: dict[str, Any] | None) -> str:
     if not given:
         return "nothing here: the weights were given"
-    counts = [f"{given[name]:,} {name}" for name in ("images", "people") if given.get(name) is not None]
+    counts = [many(given[name], one, name) for name, one in (("images", "image"), ("people", "person"))
+              if given.get(name) is not None]
     return f"{given['title']} ({', '.join(counts)})" if counts else str(given["title"])
 
 
