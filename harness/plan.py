@@ -420,11 +420,15 @@ SILENT = {"train.workers", "train.checkpoint_minutes", "test.batch_size", "test.
 """Settings that do not change a result: no deviation where they differ."""
 
 
+def _said(value: Any) -> str:
+    return "not set" if value is None else str(value)
+
+
 def deviations(published: dict[str, Any], used: dict[str, Any]) -> list[str]:
     """Where the used protocol differs from the row's published one, one line a section."""
     lines = []
     for section, values in used.items():
-        changed = [f"{name} {published[section][name]} -> {value}" for name, value in values.items()
+        changed = [f"{name} {_said(published[section][name])} -> {_said(value)}" for name, value in values.items()
                    if value != published[section][name] and f"{section}.{name}" not in SILENT]
         if changed:
             lines.append(f"{section} differs from the published protocol: {', '.join(changed)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.data.coco import read_detections
 from harness.data.folder import scan_images, unreadable
 from harness.data.images import listed
 from harness.data.types import Boxes, Images, People, Predictions, Split
@@ -109,7 +110,7 @@ def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | 
     """
     import torch
 
-    from harness.inference.boxes import folder_boxes, take
+    from harness.inference.boxes import take
     from harness.weights import load_weights, read_checkpoint
 
     where = resolve_device(device)
@@ -137,7 +138,7 @@ def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | 
     nobody = People(none.astype(np.int64), none.astype(np.int64), np.zeros((0, 4)), none, none.astype(bool),
                     np.zeros((0, layout.size, 3)), none.astype(np.int64))
     split = Split("images", folder.name, layout, images, nobody)
-    chosen, notes = folder_boxes(split, boxes)
+    chosen, notes = boxes_on(split, boxes)
     least = protocol.test.min_box_score
     chosen = take(chosen, chosen.score >= least)
     if len(chosen) == 0:
@@ -146,6 +147,29 @@ def prepare(folder: Path, weights: Path | None, boxes: str | None, model: str | 
         notes.append(f"{len(broken)} of {len(images) + len(broken)} image(s) cannot be read and are left out: "
                      f"{listed(broken, 5)}")
     return Task(network, split, chosen, protocol, where, notes, broken)
+
+
+def boxes_on(split: Split, boxes: str | None) -> tuple[Boxes, list[str]]:
+    """What `harness.inference.boxes.folder_boxes` gives; where the images of a list of detections are not there, its
+    error says what would tell them."""
+    from harness.inference.boxes import folder_boxes
+
+    try:
+        return folder_boxes(split, boxes)
+    except UserError as error:
+        if boxes is None or not _on_other_images(Path(boxes), split.images):
+            raise
+        raise UserError(f"{error}: detections have ids of images and no names; an image's id is its file's name where "
+                        "all names are numbers (000000000139.jpg is 139), else its place in the list; --boxes with a "
+                        "file of COCO annotations goes by names") from error
+
+
+def _on_other_images(path: Path, images: Images) -> bool:
+    """Whether a file is a list of detections, none of them on these images."""
+    try:
+        return path.is_file() and not len(read_detections(path, images, "the images"))
+    except UserError:
+        return False
 
 
 def find(task: Task, watch: Watch = unwatched, progress: Callable[[int, int], None] | None = None) -> Found:

@@ -6,11 +6,12 @@ predictions.npz and, written last and once, record.json; a row that failed has f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -132,6 +133,83 @@ def all_records(results: Path, table: str, profile: str) -> tuple[list[tuple[Pat
         assert data is not None
         found.append((path.parent, data))
     return found, damaged
+
+
+Usable = Callable[[dict[str, Any]], bool]
+"""Which records somebody can do something with."""
+
+
+def open_record(name: str, results: Path, usable: Usable, seed: int | None = None, profile: str | None = None
+                ) -> tuple[Path, dict[str, Any]] | None:
+    """Folder and record of a row, named by its folder, by its record.json, or as `find_row` takes it; None for a name
+    that is none of these. Only a row that is looked for must be `usable`.
+
+    Raises UserError as `find_row` does, and for a seed or profile beside a folder, which has one record.
+    """
+    file = Path(name) if Path(name).name == "record.json" else Path(name) / "record.json"
+    if not file.is_file():
+        return find_row(name, results, usable, seed, profile)
+    if seed is not None or profile is not None:
+        option = f"--seed {seed}" if seed is not None else f"--profile {profile}"
+        raise UserError(f"{option}: for a row by its name, but {name} is one record")
+    record = read_record(file)
+    assert record is not None
+    return file.parent, record
+
+
+def find_row(name: str, results: Path, usable: Usable, seed: int | None = None, profile: str | None = None
+             ) -> tuple[Path, dict[str, Any]] | None:
+    """Folder and newest usable record of ROW, TABLE/ROW or TABLE/PROFILE/ROW below `results`, of a training seed and a
+    profile, or any; None where nothing has that name.
+
+    Raises UserError where several tables have such a row, and where none of its records has that seed and profile;
+    DamagedRecord where one of its records cannot be read: it may be the newest.
+    """
+    found = []
+    for path in _record_files(results):
+        try:
+            record = read_record(path)
+        except DamagedRecord:
+            row = path.parent.name.rpartition("-")[0]
+            if _safe(name) in map(_safe, _names(path.parent, row)) and profile in (None, path.parents[1].name):
+                raise
+            continue
+        if record is not None and usable(record) and name in _names(path.parent, record["row"]):
+            found.append((path.parent, record))
+    tables = sorted({folder.parents[1].name for folder, _ in found})
+    if len(tables) > 1:
+        choices = " or ".join(f"{table}/{name}" for table in tables)
+        raise UserError(f"several tables of {results} have a row {name}: name {choices}")
+    chosen = [(folder, record) for folder, record in found
+              if seed in (None, record.get("seed")) and profile in (None, folder.parent.name)]
+    if found and not chosen:
+        asked = " and ".join(f"{what} {value}" for what, value in (("seed", seed), ("profile", profile))
+                             if value is not None)
+        there = sorted({f"seed {record.get('seed')} in profile {folder.parent.name}" for folder, record in found})
+        raise UserError(f"row {name} has no record of {asked} in {results} (there are: {', '.join(there)})")
+    return max(chosen, key=lambda pair: pair[1]["created"], default=None)
+
+
+def usable_rows(results: Path, usable: Usable) -> list[str]:
+    """The names of the rows below `results` that have such a record, each once; damaged records are passed over."""
+    found: dict[str, None] = {}
+    for path in _record_files(results):
+        with contextlib.suppress(DamagedRecord):
+            record = read_record(path)
+            if record is not None and usable(record):
+                found[record["row"]] = None
+    return list(found)
+
+
+def _record_files(results: Path) -> list[Path]:
+    """Of every table and profile."""
+    return sorted(results.glob("*/*/*/record.json"))
+
+
+def _names(folder: Path, row: str) -> tuple[str, ...]:
+    """What the row of a folder may be called."""
+    profile, table = folder.parent.name, folder.parents[1].name
+    return row, f"{table}/{row}", f"{table}/{profile}/{row}"
 
 
 def recorded_profiles(results: Path, table: str) -> list[str]:

@@ -16,7 +16,7 @@ from harness.report.latex import latex
 from harness.report.markdown import markdown
 from harness.report.model import Comparison, Note, RowReport, RowResult, TableReport
 from harness.report.noise import cell_noise, evaluation_spread, training_spread
-from harness.report.notes import describe_machine, left_open, not_measured, spreads
+from harness.report.notes import describe_machine, left_open, not_measured, run_name, spreads
 from harness.report.screen import render
 from harness.report.verdicts import Verdict, verdict
 
@@ -75,16 +75,16 @@ def _notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequence[
 
 def _row(row: RowReport) -> list[Note]:
     result = row.result
-    title = str(result.row["title"])
+    title, ran = str(result.row["title"]), run_name(result)
     notes = not_measured(result)
     if result.measured:
-        notes.append(Note(title, "data", describe_run(result)))
+        notes.append(Note(ran, "data", describe_run(result)))
         for cell in row.first:
             if cell.interval:
-                notes.append(Note(title, "interval", f"{cell.metric} {words.fraction(cell.measured)} "
+                notes.append(Note(ran, "interval", f"{cell.metric} {words.fraction(cell.measured)} "
                                                      f"{words.interval(cell.interval)}"))
         if trained_here(result):
-            notes.append(Note(title, "data", f"weights: {result.get('weights', 'file')}; pose networks start from them "
+            notes.append(Note(ran, "data", f"weights: {result.get('weights', 'file')}; pose networks start from them "
                                              f"with --init ROW=FILE (backbone of {result.get('model', 'name')})"))
         if result.stale:
             notes.append(Note(title, "stale", "the code has changed since this was run; run again with --stale"))

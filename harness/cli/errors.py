@@ -9,11 +9,13 @@ EXAMPLE = "harness errors --gt coco_wholebody_val_v1.0.json --pred results.json 
 
 
 def command(
-    record: str | None = typer.Argument(None, help="a row's folder or record.json, instead of --gt and --pred"),
+    record: str | None = typer.Argument(None, help="a row (hrnet_w48 or table_s2/hrnet_w48), its folder or "
+                                                  "record.json, instead of --gt and --pred"),
     gt: str | None = typer.Option(None, help="annotations"),
     pred: str | None = typer.Option(None, help="predictions: a file of results, stored ones, or a row's folder"),
     layout: str | None = typer.Option(None, help="key points, where the files do not tell"),
     score_key: str = typer.Option("auto", help="what ranks results: auto, person or part"),
+    results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="results folder where rows are looked for"),
     data_root: str | None = typer.Option(None, help="where the evaluation data of the record lie now"),
     json_output: bool = typer.Option(False, "--json", help="print as JSON"),
     out: str | None = typer.Option(None, help="write the JSON to this file"),
@@ -44,7 +46,7 @@ def command(
         subject = of_file(Path(pred), Path(gt), layout, score_key)
     else:
         subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
-                               Path(data_root) if data_root else None)
+                               Path(data_root) if data_root else None, Path(results))
     check_given([subject], {"--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
                             "--data-root": data_root})
     evidence = evidence_of(subject)

@@ -94,9 +94,10 @@ def _page(results: Path) -> str:
     from harness.page.write import write_page
 
     try:
-        return f"made: {write_page(results)}"
+        path, damaged = write_page(results)
     except UserError as error:
         return f"failed: {error}"
+    return "; ".join([f"made: {path}", *damaged])
 
 
 def _figure(figure: Figure, done: Mapping[str, Plan], results: Path, device: str) -> str:

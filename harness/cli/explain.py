@@ -5,15 +5,18 @@ from __future__ import annotations
 import typer
 
 NAME = "explain"
-EXAMPLE = "harness explain runs/table_s2/paper/hrnet_w48-1a2b3c4d5e6f seed_s2_hrnet_w48 --part wholebody"
+EXAMPLE = "harness explain table_s2/paper/hrnet_w48 seed_s2_hrnet_w48 --part wholebody"
 
 
 def command(
-    a: str = typer.Argument(help="a row's folder or record.json, or a file of results with --gt"),
-    b: str | None = typer.Argument(None, help="the same, or the id of a published number; without it, A alone"),
+    a: str = typer.Argument(help="a row (hrnet_w48 or table_s2/hrnet_w48), its folder or record.json, or a file of "
+                             "results with --gt"),
+    b: str | None = typer.Argument(None, help="the same, weights of `harness weights export`, or the id of a "
+                                             "published number; without it, A alone"),
     gt: str | None = typer.Option(None, help="annotations of results that have no record"),
     layout: str | None = typer.Option(None, help="key points of such results, where the annotations do not tell"),
     score_key: str = typer.Option("auto", help="what ranks such results: auto, person or part"),
+    results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="results folder where rows are looked for"),
     data_root: str | None = typer.Option(None, help="where the evaluation data of records lie now"),
     part: str | None = typer.Option(None, help="sort by the effect on this part; by default on any"),
     metric: str = typer.Option("AP", help="AP or AR: what to show on the screen and sort by"),
@@ -39,7 +42,8 @@ def command(
                           lambda path: is_json_with(path, "schema", "changes", "caveat"))
 
     def opened(text: str) -> Subject:
-        return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None)
+        return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None,
+                            Path(results))
 
     first, second = opened(a), opened(b) if b else None
     check_given([first, second] if second else [first], {

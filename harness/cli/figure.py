@@ -27,6 +27,8 @@ BOXES = typer.Option(None, help="person boxes of image files, as of `harness pre
                                 "detections or of COCO annotations; by default the whole image is one box")
 OUT = typer.Option(None, help="FILE.png, .svg or .pdf; FILE.json beside it says what it shows. By default a .png in "
                               "figures/ of the results folder, named by what it shows")
+SEED = typer.Option(None, help="of a row's records the newest of this training seed; by default of any")
+PROFILE = typer.Option(None, help="of a row's records the newest of this profile; by default of any")
 DATA_ROOT = typer.Option(None, help="where the evaluation data of the row lie now")
 DEVICE = typer.Option("auto", help="auto, cpu or cuda")
 
@@ -52,6 +54,14 @@ class Start:
 
         return {"command": self.command, "rows": [row_facts(row, self.results) for row in self.rows]}
 
+    def mixed(self) -> list[str]:
+        """A note on rows of different seeds or profiles, whose difference need not be the networks'."""
+        records = [row.record for row in self.rows if row.record is not None]
+        if len({(record.get("seed"), record.get("profile")) for record in records}) < 2:
+            return []
+        said = (f"{record['row']} (seed {record.get('seed')}, profile {record.get('profile')})" for record in records)
+        return [f"rows of different trainings: {', '.join(said)}; --seed and --profile choose"]
+
     def described(self, of: Description) -> None:
         """Write what the figure shows beside it."""
         from harness.figures.sidecar import write
@@ -60,9 +70,10 @@ class Start:
 
 
 def start(context: typer.Context, row: str, weights: str | None, results: str, out: str | None, device: str,
-          *words: str) -> Start:
+          seed: int | None, profile: str | None, *words: str) -> Start:
     """Open the rows, separated by commas in `row`, and settle where the figure goes (`words` name one that was not told
-    where). Raises UserError for what is not there, before anything is drawn."""
+    where). Says on standard error what mixes trainings. Raises UserError for what is not there, before anything is
+    drawn."""
     from pathlib import Path
 
     from harness.errors import UserError
@@ -72,20 +83,27 @@ def start(context: typer.Context, row: str, weights: str | None, results: str, o
 
     names = [name.strip() for name in row.split(",")]
     titles = "+".join(Path(name).name for name in names)
+    words = (f"seed{seed}" if seed is not None else "", profile or "", *words)
     target = Path(out) if out else sidecar.default_file(Path(results), str(context.info_name), titles, *words)
     sidecar.check_target(target)
     if weights and len(names) > 1:
         raise UserError(f"--weights {weights}: for one row only, {len(names)} are named")
-    rows = told_apart([open_row(name, Path(results), Path(weights) if weights else None) for name in names])
-    return Start(rows, Path(results), target, resolve_device(device), command_of(context))
+    rows = [open_row(name, Path(results), Path(weights) if weights else None, seed, profile) for name in names]
+    begun = Start(told_apart(rows), Path(results), target, resolve_device(device), command_of(context))
+    for note in begun.mixed():
+        typer.echo(f"note: {note}", err=True)
+    return begun
 
 
 def told_apart(rows: list[Row]) -> list[Row]:
-    """The rows, with their seeds in the titles where these are not all the same, or where a title is there twice."""
-    seeds = {row.record["seed"] for row in rows if row.record is not None}
-    if len(seeds) < 2 and len({row.title for row in rows}) == len(rows):
-        return rows
-    return [row if row.record is None else replace(row, title=f"{row.title}, seed {row.record['seed']}")
+    """The rows, with their seeds or profiles in the titles where these are not all the same; with their seeds also
+    where a title is there twice."""
+    records = [row.record for row in rows if row.record is not None]
+    told = [name for name in ("seed", "profile") if len({record.get(name) for record in records}) > 1]
+    if not told and len({row.title for row in rows}) < len(rows):
+        told = ["seed"]
+    return [row if row.record is None else
+            replace(row, title=", ".join([row.title, *(f"{name} {row.record.get(name)}" for name in told)]))
             for row in rows]
 
 
@@ -122,6 +140,8 @@ def poses(
     boxes: str | None = BOXES,
     out: str | None = OUT,
     data_root: str | None = DATA_ROOT,
+    seed: int | None = SEED,
+    profile: str | None = PROFILE,
     device: str = DEVICE,
 ) -> None:
     """Draw key points and links over images, coloured by part, opaque by confidence.
@@ -132,9 +152,10 @@ def poses(
     from harness.figures import photos
     from harness.figures import poses as drawing
     from harness.figures.sidecar import Description, image_facts
+    from harness.holdings.finding import many
     from harness.profiling.figures import save
 
-    begun = start(context, row, weights, results, out, device, stems(image))
+    begun = start(context, row, weights, results, out, device, seed, profile, stems(image))
     if len(begun.rows) > 1:
         raise UserError(f"--row {row}: poses are of one row, {len(begun.rows)} are named")
     opened, target = begun.rows[0], begun.target
@@ -144,8 +165,8 @@ def poses(
         posed, notes = drawing.predicted(opened, shown, begun.device)
         notes = shown.notes + notes
         save(target, lambda: drawing.image_figure(posed, title), "--out")
-        images = posed.images
-        alt = f"Key points of {len(posed.scored)} people, predicted on {len(images)} image(s) and drawn over them"
+        images, people = posed.images, many(len(posed.scored), "person", "people")
+        alt = f"Key points of {people}, predicted on {many(len(images), 'image')} and drawn over them"
     else:
         if weights or boxes:
             raise UserError(f"{'--weights' if weights else '--boxes'} needs --image: without it the stored predictions "
@@ -160,7 +181,7 @@ def poses(
                                 **begun.facts()))
     for note in notes:
         typer.echo(note)
-    typer.echo(f"{len(posed.scored)} people on {len(posed.images)} images: {target}")
+    typer.echo(f"{many(len(posed.scored), 'person', 'people')} on {many(len(posed.images), 'image')}: {target}")
 
 
 @app.command(epilog="Example: harness figure tokens --row wo_ctm,tcformer,ctm_topk --image photo.jpg --stages 4")
@@ -184,6 +205,8 @@ def tokens(
     boxes: str | None = BOXES,
     out: str | None = OUT,
     data_root: str | None = DATA_ROOT,
+    seed: int | None = SEED,
+    profile: str | None = PROFILE,
     device: str = DEVICE,
     json_output: bool = typer.Option(False, "--json", help="print the shares as JSON"),
 ) -> None:
@@ -197,6 +220,7 @@ def tokens(
     from harness.figures import photos, token_figure, token_runs, token_table
     from harness.figures.sidecar import Description, image_facts
     from harness.figures.views import FACE, NOT_YET_S7, POSE, parse_tasks
+    from harness.holdings.finding import many
     from harness.profiling.figures import save
     from harness.report.plain import print_whole
 
@@ -209,8 +233,8 @@ def tokens(
     if (boxes or stages) and not image:
         named = f"--boxes {boxes}: for image files" if boxes else f"--stages {stages}: for what is drawn"
         raise UserError(f"{named}, but --image names none")
-    begun = start(context, row, weights, results, out, device, "" if tasks == [POSE] else "+".join(tasks),
-                  "" if views == ["regions"] else "+".join(views), stems(image))
+    words = "" if tasks == [POSE] else "+".join(tasks), "" if views == ["regions"] else "+".join(views), stems(image)
+    begun = start(context, row, weights, results, out, device, seed, profile, *words)
     if initial:
         begun = replace(begun, rows=[*begun.rows, begun.rows[0].untrained()])
     notes = [NOT_YET_S7] if FACE in tasks else []
@@ -227,19 +251,19 @@ def tokens(
         whole = photos.of_evaluation(begun.with_data.data(data_root), [])
         measured = token_runs.table_of(begun.rows, whole, tasks, begun.device, first)
         on = f"{whole.split.dataset}/{whole.split.name}"
-    notes += [f"measured on {on}: " + ", ".join(sorted({f"{of.boxes} crops of {of.images} images" for of in measured}))
-              ] if measured else []
+    crops = sorted({f"{many(of.boxes, 'crop')} of {many(of.images, 'image')}" for of in measured})
+    notes += [f"measured on {on}: {', '.join(crops)}"] if measured else []
     if shown is not None:
         names = ", ".join(dict.fromkeys(f"{of.title} ({of.said})" for of in begun.rows))
         alt = (f"Tokens of stages {', '.join(map(str, places))} as {' and '.join(views)} over "
-               f"{len(shown.split.images)} image(s), for {names}; input: {', '.join(tasks)}")
+               f"{many(len(shown.split.images), 'image')}, for {names}; input: {', '.join(tasks)}")
         begun.described(Description(
-            "tokens", f"Tokens of {names}", alt, images=image_facts(shown.split.images), notes=list(notes),
+            "tokens", f"Tokens of {names}", alt, images=image_facts(shown.split.images), notes=begun.mixed() + notes,
             options={"tasks": tasks, "views": views, "stages": places},
             numbers=token_table.as_json(measured) if measured else None, **begun.facts()))
         notes.append(f"drawn: {begun.target}")
     if json_output:
-        typer.echo(json.dumps({**token_table.as_json(measured), "notes": notes}, indent=2))
+        typer.echo(json.dumps({**token_table.as_json(measured), "notes": begun.mixed() + notes}, indent=2))
         return
     if measured:
         print_whole(token_table.as_table(measured))
@@ -251,7 +275,7 @@ def tokens(
 @app.command(epilog="Example: harness figure curves table_s2")
 def curves(
     context: typer.Context,
-    table: str = typer.Argument(help="a table of systems with records in the results folder"),
+    table: str = typer.Argument(help="a table of systems (`harness list tables`) with records in the results folder"),
     profile: str | None = typer.Option(None, help="as of `harness report`"),
     rows: str = typer.Option("", help="only these, separated by commas"),
     part: str = typer.Option("", help="whose scores; by default the last part of the table"),
@@ -264,6 +288,7 @@ def curves(
     from harness.errors import UserError, unknown
     from harness.figures import curves as drawing
     from harness.figures import sidecar
+    from harness.holdings.finding import many
     from harness.kinds import SYSTEMS, kind_of
     from harness.profiling.figures import save
     from harness.record import recorded_profiles
@@ -286,6 +311,10 @@ def curves(
     target = Path(out) if out else sidecar.default_file(Path(results), "curves", table, report.profile["name"], rows)
     sidecar.check_target(target)
     drawn = drawing.curves_of(shown, part, spec["metrics"])
+    if not drawn and report.damaged:
+        raise UserError("; ".join(report.damaged))
+    for line in report.damaged:
+        typer.echo(f"note: not drawn: {line}", err=True)
     if not drawn:
         profile = report.profile["name"]
         others = [name for name in recorded_profiles(Path(results), table) if name != profile]
@@ -296,7 +325,8 @@ def curves(
     seeds = sum(len(curve.seeds) for curve in drawn)
     notes = ["A line, and a point with its interval over images, for each training seed."]
     sidecar.write(target, sidecar.Description(
-        "curves", f"Trainings of {title}", f"Training loss by epoch and {part} scores of {len(drawn)} rows, "
-        f"{seeds} trainings", command_of(context), drawing.facts_of(shown), [], notes, {"part": part},
+        "curves", f"Trainings of {title}", f"Training loss by epoch and {part} scores of "
+        f"{many(len(drawn), 'row')}, {many(seeds, 'training')}",
+        command_of(context), drawing.facts_of(shown), [], notes, {"part": part},
         drawing.as_json(drawn, part)))
-    typer.echo(f"{seeds} training(s) of {len(drawn)} row(s): {target}")
+    typer.echo(f"{many(seeds, 'training')} of {many(len(drawn), 'row')}: {target}")

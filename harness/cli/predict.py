@@ -25,6 +25,7 @@ def command(
     """Predict key points on a folder of images: COCO-WholeBody results and pictures with the points drawn."""
     from pathlib import Path
 
+    from harness.holdings.finding import many
     from harness.predicting import predict_folder
 
     done = predict_folder(Path(weights), Path(images), Path(out), boxes, model, input_size, layout, device, min_score)
@@ -33,4 +34,5 @@ def command(
     if json_output:
         typer.echo(done.results.read_text())
     else:
-        typer.echo(f"{done.people} people in {done.images} images: {done.results}, pictures beside it")
+        typer.echo(f"{many(done.people, 'person', 'people')} in {many(done.images, 'image')}: {done.results}, pictures "
+                   "beside it")

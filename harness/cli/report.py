@@ -35,7 +35,7 @@ def command(
     if html:
         if json_output or output != "text":
             raise UserError("--html: a page, so neither --format nor --json")
-        write_html(Path(results), Path(out) if out else None, table, profile)
+        tell_damaged(write_html(Path(results), Path(out) if out else None, table, profile))
         return
     if out is not None:
         raise UserError(f"--out {out}: of --html alone; a table is printed, and its files lie beside the records")
@@ -56,15 +56,19 @@ def command(
     if others and shown not in others:
         typer.echo(f"note: {results} has no record of profile {shown}, but of {', '.join(others)} (--profile)",
                    err=True)
-    damaged = show_report(table, profile, Path(results), "json" if json_output else output)
-    for line in damaged:
+    tell_damaged(show_report(table, profile, Path(results), "json" if json_output else output))
+
+
+def tell_damaged(lines: list[str]) -> None:
+    """Name the records that could not be read, and end with exit status 1 where there are any."""
+    for line in lines:
         typer.echo(f"harness: error: {line}", err=True)
-    if damaged:
+    if lines:
         raise typer.Exit(1)
 
 
-def write_html(results: Path, out: Path | None, table: str | None, profile: str | None) -> None:
-    """Write the page and say where it lies."""
+def write_html(results: Path, out: Path | None, table: str | None, profile: str | None) -> list[str]:
+    """Write the page and say where it lies; a line for each damaged record."""
     from harness.files import check_replaceable, check_writable
     from harness.page.html import is_page
     from harness.page.write import write_page
@@ -72,5 +76,6 @@ def write_html(results: Path, out: Path | None, table: str | None, profile: str 
     if out is not None:
         check_writable(out, "--out")
         check_replaceable(out, "--out", "page of this program", is_page)
-    path = write_page(results, out, table, profile)
+    path, damaged = write_page(results, out, table, profile)
     typer.echo(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return damaged

@@ -50,9 +50,10 @@ def import_file(
         typer.echo(line)
 
 
-@app.command("export", epilog="Example: harness weights export runs/table_s2/demo/hrnet_w48-1e031a4a71a7 --out hrnet")
+@app.command("export", epilog="Example: harness weights export hrnet_w48 --out hrnet")
 def export(
-    row: str = typer.Argument(help="the folder of a row that was run, or its record.json"),
+    row: str = typer.Argument(help="a row that was run (hrnet_w48 or table_s2/hrnet_w48), its folder or record.json"),
+    results: str = typer.Option("runs", envvar="HARNESS_RESULTS", help="results folder where rows are looked for"),
     out: str = typer.Option(..., help="folder for ROW.safetensors and README.md"),
     force: bool = typer.Option(False, "--force", help="write over files that are there"),
 ) -> None:
@@ -61,6 +62,6 @@ def export(
 
     from harness.zoo import exporting
 
-    found = exporting.prepare(Path(row), Path(out), force)
+    found = exporting.prepare(row, Path(results), Path(out), force)
     exporting.write(found)
     typer.echo(f"written: {found.file}, {found.card}")

@@ -9,6 +9,9 @@ from typing import Any
 NOT_STATED = "not stated"
 """Stands for a value that a source or file does not give. It never counts as agreement."""
 
+NOT_SET = "not set"
+"""A setting that is stated and has no value, such as the steps an epoch where an epoch is all of the data."""
+
 AFTERWARDS = "afterwards"
 NEW_RUN = "needs a new run"
 NEW_TRAINING = "needs a new training"
@@ -101,8 +104,10 @@ def title_of(setting: str) -> str:
 
 def say(setting: str, value: Any) -> str:
     """A setting's value in words."""
+    if value is None:
+        return NOT_SET
     if isinstance(value, list | tuple):
-        return ", ".join(say(setting, item) for item in value)
+        return "none" if not value else ", ".join(say(setting, item) for item in value)
     if isinstance(value, bool):
         return "on" if value else "off"
     if (setting, value) in VALUES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from harness.errors import UserError, unknown
 from harness.explain.settings import NOT_STATED
 from harness.kinds import SYSTEMS, kind_of
 from harness.published import PublishedRow, load_published
-from harness.record import read_record
+from harness.record import open_record, parse_record, read_record, usable_rows
+from harness.zoo import container
 
 if TYPE_CHECKING:
     from harness.explain.rescoring import Evidence
@@ -41,25 +43,33 @@ class Subject:
 
 
 def open_subject(text: str, gt: Path | None = None, layout: str | None = None, score_key: str = "auto",
-                 data_root: Path | None = None) -> Subject:
-    """A record (its folder or file), a file of results with its annotations `gt`, or the id of a published number.
+                 data_root: Path | None = None, results: Path = Path("runs")) -> Subject:
+    """A row that was run (its record's folder or file, its name below `results`, or its exported weights), a file of
+    results with its annotations `gt`, or the id of a published number.
 
     `score_key` is what ranked the results of a file, `data_root` where a record's evaluation data lie now. Raises
     UserError for a text that is none of these, and for what cannot be read.
     """
     path = Path(text)
-    if path.is_dir():
-        path = path / "record.json"
-        if not path.is_file():
-            raise UserError(f"{text}: the folder has no record.json (a failed or unfinished row has none)")
+    if path.is_file() and path.suffix == container.SUFFIX:
+        return of_weights(path)
     if path.is_file():
         return of_record(path, data_root) if path.name in RECORD_FILES else of_file(path, gt, layout, score_key)
-    rows = load_published()
-    if text in rows:
-        return of_published(rows[text])
-    if path.suffix or len(path.parts) > 1:
-        raise UserError(f"{text}: no such file or folder (choices: a record, a file of results, a published number)")
-    raise unknown("published number", text, rows, "and no record or file of that name")
+    found = open_record(text, results, scored)
+    if found is not None:
+        return of_record(found[0] / "record.json", data_root)
+    if path.is_dir():
+        raise UserError(f"{text}: the folder has no record.json (a failed or unfinished row has none)")
+    published = load_published()
+    if text in published:
+        return of_published(published[text])
+    raise unknown("row or published number", text, [*usable_rows(results, scored), *published],
+                  f"(rows of {results}, then published numbers), and no such file or folder")
+
+
+def scored(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a row whose predictions of people were scored."""
+    return record["status"] != "failed" and record.get("kind", SYSTEMS) == SYSTEMS
 
 
 def check_given(subjects: Sequence[Subject], given: Mapping[str, str | None]) -> None:
@@ -151,14 +161,35 @@ def of_record(path: Path, data_root: Path | None = None) -> Subject:
     """A row that was run: its settings, its figures, and its stored predictions where they and the data are there."""
     record = read_record(path)
     assert record is not None
+    check_scored(record, path)
+    evidence, notes = evidence_of_record(record, path.parent, data_root)
+    return Subject(RECORD, str(path.parent), record_settings(record), record_metrics(record), evidence, tuple(notes))
+
+
+def of_weights(path: Path) -> Subject:
+    """The record in weights that `harness weights export` wrote: settings and figures, without predictions."""
+    record = (container.read_meta(path) or {}).get("record")
+    if record is None:
+        raise UserError(f"{path} holds weights without a record (those of `harness weights export` have one); name a "
+                        "row that was run, or a file of results")
+    record = parse_record(json.dumps(record).encode(), path)
+    check_scored(record, path)
+    return Subject(RECORD, str(path), record_settings(record), record_metrics(record), None,
+                   ("exported weights: the predictions stay with the row that was run",))
+
+
+def check_scored(record: Mapping[str, Any], path: Path) -> None:
+    """Raise UserError for a record that there is nothing to explain of."""
     if record["status"] == "failed":
         raise UserError(f"{path} is the record of a failure ({record['error']}); nothing to explain")
-    if record.get("kind", SYSTEMS) != SYSTEMS:
+    if not scored(record):
         raise UserError(f"{path} is of a table that is there to {kind_of(record).title}: no people were scored, so "
                         "there is nothing to explain")
-    evidence, notes = evidence_of_record(record, path.parent, data_root)
-    metrics = {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
-    return Subject(RECORD, str(path.parent), record_settings(record), metrics, evidence, tuple(notes))
+
+
+def record_metrics(record: Mapping[str, Any]) -> Metrics:
+    """AP and AR of every part as recorded."""
+    return {part: {m: of.get(m) for m in ("AP", "AR")} for part, of in record["metrics"]["parts"].items()}
 
 
 def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:

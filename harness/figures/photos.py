@@ -12,8 +12,9 @@ from harness.data.images import decode_image
 from harness.data.types import Boxes, Images, People, Split
 from harness.errors import UserError
 from harness.figures.rows import Row
-from harness.inference.boxes import annotated_boxes, folder_boxes
+from harness.inference.boxes import annotated_boxes
 from harness.layout import Layout
+from harness.predicting import boxes_on
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,20 @@ def of_images(asked: list[str], row: Row, boxes: str | None, data_root: str | No
             raise UserError(f"--image {path}: {image} (expected an image file, or the number of an image of the row's "
                             "evaluation data)")
         sizes.append(image.shape[1::-1])
-    images = Images(np.arange(1, len(files) + 1), tuple(files), np.array(sizes, dtype=np.int64))
+    images = Images(ids_of(files), tuple(files), np.array(sizes, dtype=np.int64))
     split = Split("images", "images", row.layout, images, nobody(row.layout))
-    chosen, notes = folder_boxes(split, boxes)
+    chosen, notes = boxes_on(split, boxes)
     if boxes is not None and (annotations := Path(boxes)).is_file():
         split = replace(split, people=annotated_people(annotations, split))
     return Photos(split, chosen, notes)
+
+
+def ids_of(files: list[Path]) -> np.ndarray:
+    """The ids of image files, as `harness predict` gives them: their names where all are numbers, else from 1 on."""
+    names = [path.stem for path in files]
+    if all(name.isdigit() for name in names) and len(set(map(int, names))) == len(names):
+        return np.array([int(name) for name in names], dtype=np.int64)
+    return np.arange(1, len(files) + 1)
 
 
 def of_evaluation(split: Split, ids: list[int]) -> Photos:

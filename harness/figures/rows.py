@@ -11,7 +11,7 @@ from harness.errors import UserError, unknown
 from harness.kinds import SYSTEMS
 from harness.layout import Layout, load_layout
 from harness.protocol import Protocol, make_protocol
-from harness.record import DamagedRecord, newest, read_record
+from harness.record import open_record, usable_rows
 from harness.registry import ModelSpec, build_model, model_spec, names
 
 if TYPE_CHECKING:
@@ -111,46 +111,34 @@ class Row:
         return evidence, split, notes
 
 
-def open_row(name: str, results: Path, weights: Path | None = None) -> Row:
+def open_row(name: str, results: Path, weights: Path | None = None, seed: int | None = None, profile: str | None = None
+             ) -> Row:
     """A row's folder, the newest record of a row below `results`, or a network of the registry, in this order.
 
-    `weights` are taken in place of the row's own. Raises UserError for what is none of these, and where the weights
-    of a row are no longer there.
+    `weights` are taken in place of the row's own; `seed` and `profile` are those of the record. Raises UserError for
+    what is none of these, as `harness.record.open_record` does, and where the weights of a row are no longer there.
     """
-    folder = Path(name)
-    record = read_record(folder / "record.json") if folder.is_dir() else None
-    if record is not None:
+    found = open_record(name, results, drawable, seed, profile)
+    if found is not None:
+        folder, record = found
         if not drawable(record):
             raise UserError(f"{name}: the record is of a failure, or of a network that was only measured: there is "
                             "nothing to draw")
         return of_record(folder, record, weights)
-    records = records_below(results)
-    if name in records:
-        return of_record(*records[name], weights)
+    if seed is not None or profile is not None:
+        raise unknown("row", name, usable_rows(results, drawable),
+                      f"(rows of {results}; --seed and --profile are theirs)")
     if name in names("models") or name.startswith("openmmlab:"):
         return of_network(name, weights)
-    if folder.is_dir():
+    if Path(name).is_dir():
         raise UserError(f"{name}: the folder has no record.json (a failed or unfinished row has none)")
-    raise unknown("row", name, [*records, *names("models")], f"(rows of {results}, then registered networks)")
+    raise unknown("row", name, [*usable_rows(results, drawable), *names("models")],
+                  f"(rows of {results}, then registered networks)")
 
 
 def drawable(record: dict[str, Any]) -> bool:
     """Whether a record is of a network with weights, rather than of a failure or of one that was only measured."""
     return record["status"] != "failed" and record.get("kind", SYSTEMS) in (SYSTEMS, CLASSIFIERS)
-
-
-def records_below(results: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Row -> folder and newest record of a system, of every table and profile; left out are failures, damaged ones, and
-    networks that were only measured."""
-    found = []
-    for path in sorted(results.glob("*/*/*/record.json")):
-        try:
-            record = read_record(path)
-        except DamagedRecord:
-            continue
-        if record is not None and drawable(record):
-            found.append((path.parent, record))
-    return newest(found)
 
 
 def of_record(folder: Path, record: dict[str, Any], weights: Path | None) -> Row:

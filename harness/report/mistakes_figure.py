@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness.profiling.figures import save
 from harness.report.mistakes import TITLES, won
@@ -20,6 +22,11 @@ STYLES = {
 """Class -> colour and hatch. Paul Tol's "muted" scheme, distinct for the colour-blind (SRON technical note
 SRON/EPS/TN/09-002); hatches and an order that alternates dark and light tell neighbours apart in greyscale."""
 
+AS_IT_IS, GROUND = "#222222", "#ffffff"
+"""Of the bar that is there before repairs, and below numbers that lie on several bars."""
+EQUAL = 0.179
+"""Relative luminance (WCAG 2.2) that has the same contrast to black and to white."""
+
 
 def write_figure(path: Path, diagnosis: Diagnosis, title: str) -> None:
     """Draw repairs one after another (left) and each alone (right). Raises UserError as
@@ -28,6 +35,15 @@ def write_figure(path: Path, diagnosis: Diagnosis, title: str) -> None:
 
     with matplotlib.rc_context({"hatch.linewidth": 0.6, "font.size": 9}):  # hatches are drawn when the file is written
         save(path, lambda: mistakes_figure(diagnosis, title))
+
+
+def on(colour: Any) -> str:
+    """Black or white, whichever has the greater contrast to a colour of matplotlib's."""
+    from matplotlib.colors import to_rgb
+
+    from harness.figures.regions import luminance
+
+    return "white" if luminance(255 * np.array(to_rgb(colour))) < EQUAL else "black"
 
 
 def mistakes_figure(diagnosis: Diagnosis, title: str) -> Figure:
@@ -39,10 +55,12 @@ def mistakes_figure(diagnosis: Diagnosis, title: str) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     names = [HEADINGS.get(part, part) for part in parts]
     start = [diagnosis.found[part]["AP"] or 0.0 for part in parts]
-    left.barh(names, start, color="#222222", label="AP as it is")
+    left.barh(names, start, color=AS_IT_IS, label="AP as it is")
     for name, value in zip(names, start, strict=True):
-        left.text(max(value, 0.05) - 0.005, name, f"{value:.3f}", color="white" if value > 0.1 else "black",
-                  ha="right" if value > 0.1 else "left", va="center")
+        wide = value > 0.1  # room for the number inside of the bar; else it lies on others, and has a ground of its own
+        left.text(value - 0.005 if wide else value + 0.01, name, f"{value:.3f}", ha="right" if wide else "left",
+                  va="center", color=on(AS_IT_IS if wide else GROUND), zorder=4,
+                  bbox=None if wide else {"facecolor": GROUND, "edgecolor": "none", "pad": 1})
     before = diagnosis.found
     for kind in CLASSES:
         after = diagnosis.in_turn[kind]
@@ -56,11 +74,11 @@ def mistakes_figure(diagnosis: Diagnosis, title: str) -> Figure:
     left.set_title("AP, and what repairs add in turn", loc="left")
     alone = [[won(diagnosis.found, diagnosis.alone[kind], part) or 0.0 for kind in CLASSES] for part in parts]
     top = max(max(row) for row in alone) or 1.0
-    right.imshow(alone, cmap="Greys", vmin=0, vmax=1.4 * top, aspect="auto")
+    shown = right.imshow(alone, cmap="Greys", vmin=0, vmax=1.4 * top, aspect="auto")
     for i, row in enumerate(alone):
         for j, value in enumerate(row):
             right.text(j, i, f"{value:.3f}".replace("0.", ".", 1), ha="center", va="center", fontsize=8,
-                       color="white" if value > 0.8 * top else "black")
+                       color=on(shown.to_rgba(value)))
     right.set_xticks(range(len(CLASSES)), [TITLES[kind] for kind in CLASSES], rotation=35, ha="right")
     right.set_title("AP added by each repair alone", loc="left")
     figure.suptitle(title, x=0.01, ha="left", parse_math=False)

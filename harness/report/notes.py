@@ -113,6 +113,11 @@ def _spread(found: Spread) -> str:
     return f"{found.sd:.4f} [{found.low:.4f}, {found.high:.4f}]"
 
 
+def run_name(result: RowResult) -> str:
+    """What was run, by a name: the row's title, or the network that stood in for it."""
+    return str(result.get("model", "name") if result.status == STAND_IN else result.row["title"])
+
+
 def describe_run(result: RowResult) -> str:
     """What was run, on what, in one sentence."""
     crop = (result.get("protocol", "crop", "height"), result.get("protocol", "crop", "width"))
@@ -135,7 +140,8 @@ def describe_run(result: RowResult) -> str:
 
 def _data(result: RowResult, which: str) -> str:
     facts = result.get("data", which) or {}
-    counts = [f"{facts[name]} {name}" for name in ("images", "people") if facts.get(name) is not None]
+    counts = [f"{facts[name]} {one if facts[name] == 1 else name}"
+              for name, one in (("images", "image"), ("people", "person")) if facts.get(name) is not None]
     first, last = facts.get("range") or (0, None)
     cut = f", images {first} to {'the end' if last is None else last}" if first or last is not None else ""
     return f"{facts.get('dataset')} {facts.get('split')}" + (f" ({', '.join(counts)}{cut})" if counts or cut else "")
@@ -152,8 +158,7 @@ def _data_sets(results: Sequence[RowResult]) -> list[Note]:
     said = []
     for text, of in rows.items():
         # The published systems were not trained here; what was is named as the table names it.
-        named = dict.fromkeys(str(result.get("model", "name") if result.status == STAND_IN else result.row["title"])
-                              for result in of)
+        named = dict.fromkeys(run_name(result) for result in of)
         said.append(Note(None, "data", f"{text}: {_list(list(named))}."))
     return said
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.files import sha256_file, write_text
+from harness.holdings.finding import many
 from harness.kinds import SYSTEMS, kind_of
 from harness.layout import load_layout
-from harness.record import read_record
+from harness.record import open_record, usable_rows
 from harness.registry import model_spec
 from harness.shareable import shareable
 from harness.zoo import container
@@ -42,17 +43,18 @@ class Exported:
         return self.out / CARD
 
 
-def prepare(place: Path, out: Path, force: bool) -> Exported:
-    """What a row's folder, or its record.json, has to export.
+def prepare(row: str, results: Path, out: Path, force: bool) -> Exported:
+    """What a row has to export, named as `harness.record.open_record` takes it.
 
     Raises UserError where there is no record, where its weights are gone or were changed since, and where `out` has
     such files already, unless forced.
     """
-    path = place / "record.json" if place.is_dir() else place
-    record = read_record(path)
-    if record is None:
-        raise UserError(f"{path} not found: name the folder of a row that was run, RUNS/TABLE/PROFILE/ROW-KEY")
-    if "weights" not in record:
+    named = open_record(row, results, has_weights)
+    if named is None:
+        raise unknown("row", row, usable_rows(results, has_weights),
+                      f"(rows of {results}; or name a row's folder, RUNS/TABLE/PROFILE/ROW-KEY)")
+    path, record = named[0] / "record.json", named[1]
+    if not has_weights(record):
         raise UserError(f"{path} is of a row without weights ({record.get('status')})")
     if out.suffix == container.SUFFIX:
         raise UserError(f"--out {out}: expected a folder, in which the weights and their card are written")
@@ -63,6 +65,11 @@ def prepare(place: Path, out: Path, force: bool) -> Exported:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: expected a folder")
     return found
+
+
+def has_weights(record: dict[str, Any]) -> bool:
+    """Whether a record is of a network that was given or trained weights."""
+    return "weights" in record
 
 
 def _weights(given: dict[str, Any], path: Path) -> Path:
@@ -171,7 +178,8 @@ def _commit(code: dict[str, Any]) -> str:
 def _data(given: dict[str, Any] | None) -> str:
     if not given:
         return "nothing here: the weights were given"
-    counts = [f"{given[name]:,} {name}" for name in ("images", "people") if given.get(name) is not None]
+    counts = [many(given[name], one, name) for name, one in (("images", "image"), ("people", "person"))
+              if given.get(name) is not None]
     return f"{given['title']} ({', '.join(counts)})" if counts else str(given["title"])
 
 

@@ -191,3 +191,11 @@ def test_failed_missing_and_cited_rows_say_so():
     text = CLASSIFICATION.markdown(build_report(TABLE, DEMO, rows))
     for words in ("failed: no memory", "cited, not run: no stand-in of its own", "not run yet in this profile"):
         assert words in text
+
+
+def test_what_stood_in_goes_by_its_own_name():
+    stand_in = record_of(trained=True, status="stand-in", model__name="tcformer_small")
+    ran = [note.row for note in report_of(stand_in, profile=DEMO).notes if "classifier with the backbone" in note.text]
+    assert ran == ["tcformer_small"]
+    ran = [note.row for note in report_of(record_of()).notes if "classifier with the backbone" in note.text]
+    assert ran == ["TCFormer"]

@@ -8,7 +8,7 @@ import pytest
 from harness.errors import UserError
 from harness.explain.effects import ALL_AS_B, explain
 from harness.explain.rescoring import Conditions, Evidence, point_means
-from harness.explain.settings import AFTERWARDS, NEW_RUN, NEW_TRAINING, OTHER_DATA, differences, what_it_takes
+from harness.explain.settings import AFTERWARDS, NEW_RUN, NEW_TRAINING, OTHER_DATA, differences, say, what_it_takes
 from harness.explain.subjects import PUBLISHED, RESULTS, Subject, open_subject
 from harness.layout import load_layout
 from harness.report.words import difference
@@ -198,3 +198,9 @@ def test_offsets_and_areas_change_the_metric_as_they_say():
     moved = replace(evidence.scored, keypoints=evidence.scored.keypoints + np.array([0.5, 0.5, 0]))
     expected = score(evidence.people, moved, evidence.layout, evidence.image_ids)["face"]["AP"]
     assert evidence.figures(Conditions(offset=0.5))["face"]["AP"] == expected
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (None, "not set"), ([], "none"), ([170, 200], "170, 200"), (False, "off"), (0.5, "0.5")])
+def test_values_in_words(value, text):
+    assert say("train.milestones", value) == text

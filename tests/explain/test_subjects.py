@@ -6,8 +6,9 @@ import pytest
 
 from harness.cli import app
 from harness.errors import UserError
-from harness.explain.subjects import PUBLISHED, RESULTS, Subject, check_given
+from harness.explain.subjects import PUBLISHED, RESULTS, Subject, check_given, open_subject
 from harness.registry import spec_data
+from harness.zoo import container
 from tests.report.conftest import row_of, stand_in_record
 
 
@@ -43,6 +44,28 @@ def test_what_they_did_not_write_they_do_not_write_over(tmp_path, command, optio
     with pytest.raises(UserError, match=rf"{option} .*{name}: is there and is no .*; choose another name"):
         run(command, folder, option, path)
     assert path.read_text() == '{"of": "mine"}'
+
+
+def test_a_row_goes_by_its_name(tmp_path):
+    folder = put(tmp_path)
+    for name in ("hrnet_w48", "table_s2/hrnet_w48", "table_s2/demo/hrnet_w48", str(folder)):
+        assert open_subject(name, results=tmp_path).name == str(folder)
+    with pytest.raises(UserError, match="unknown row or published number 'hrnet_w49'; did you mean hrnet_w48 or"):
+        open_subject("hrnet_w49", results=tmp_path)
+    with pytest.raises(UserError, match=r"hrnet_w48-\w+-0 is a record that cannot be scored again"):
+        run("errors", "hrnet_w48", "--results", tmp_path)
+
+
+def test_exported_weights_can_come_second(tmp_path):
+    record = json.loads((put(tmp_path) / "record.json").read_text())
+    container.write(tmp_path / "x.safetensors", {}, {"record": record})
+    found = open_subject(str(tmp_path / "x.safetensors"))
+    assert (found.settings["model"], found.metrics["body"]["AP"]) == ("hrnet_small", 0.1)
+    with pytest.raises(UserError, match="cannot be scored again: exported weights: the predictions stay with the row"):
+        run("explain", tmp_path / "x.safetensors", "seed_s2_hrnet_w48")
+    container.write(tmp_path / "y.safetensors", {}, {"model": "hrnet_small"})
+    with pytest.raises(UserError, match=r"y\.safetensors holds weights without a record .*; name a row"):
+        open_subject(str(tmp_path / "y.safetensors"))
 
 
 def test_options_are_for_the_side_that_uses_them():

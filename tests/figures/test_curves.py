@@ -60,6 +60,8 @@ def test_another_profile_is_named(tmp_path):
     (tmp_path / "table_s2" / "smoke" / "hrnet_w48-a").mkdir(parents=True)
     (tmp_path / "table_s2" / "smoke" / "hrnet_w48-a" / "record.json").write_text("{}")
     assert_user_error(harness("figure", "curves", "table_s2", "--results", tmp_path), "profile demo", "there is smoke")
+    done = harness("figure", "curves", "table_s2", "--profile", "smoke", "--results", tmp_path)
+    assert_user_error(done, "hrnet_w48-a/record.json is damaged")
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -165,7 +165,7 @@ def test_images_of_a_network_with_initial_weights(posed, tmp_path, capsys):
     out = tmp_path / "x.png"
     app(["figure", "poses", "--row", "tcformer_small", "--image", image, "--boxes", "10,10,90,90", "--out", str(out),
          "--results", str(tmp_path), "--device", "cpu"], standalone_mode=False)
-    assert "1 people on 1 images" in capsys.readouterr().out
+    assert "1 person on 1 image: " in capsys.readouterr().out
     assert out.stat().st_size > 3000
     said = json.loads((tmp_path / "x.json").read_text())
     assert (said["kind"], said["figure"], said["file"]) == ("figure", "poses", "x.png")

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from harness.cli import app
-from harness.cli.figure import told_apart
+from harness.cli.figure import Start, told_apart
 from harness.data.types import People
 from harness.errors import UserError
 from harness.figures import shares
 from harness.figures.photos import nobody
-from harness.figures.rows import open_row, records_below
+from harness.figures.rows import drawable, open_row
 from harness.figures.tokens import network_of
 from harness.layout import load_layout
-from harness.record import SCHEMA
+from harness.record import SCHEMA, find_row
 from harness.registry import build_model
 from harness.weights import FORMAT
 from tcformer.registry import tcformer_light
@@ -164,9 +164,9 @@ def test_a_figure_goes_to_the_results_where_it_is_not_told_where(photo, tmp_path
         "tokens-tcformer_small-density-photo.json", "tokens-tcformer_small-density-photo.png"]
 
 
-def record(results, table, row, **more):
+def record(results, table, row, place=None, **more):
     """A record that has what rows are found by."""
-    folder = results / table / "demo" / f"{row}-0123"
+    folder = results / table / "demo" / (place or f"{row}-0123")
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(json.dumps({
         "schema": SCHEMA, "key": "0123", "row": row, "created": "2026-01-01T00:00:00+00:00", "status": "measured",
@@ -218,10 +218,31 @@ def test_rows_of_different_seeds_say_theirs(tmp_path):
     assert told_apart([one, replace(one, title="other")])[0].title == row.title
 
 
+def test_rows_of_different_trainings_are_told(tmp_path):
+    row = open_row("tcformer_small", tmp_path)
+    one = replace(row, record={"row": "a", "seed": 0, "profile": "demo"})
+    two = replace(row, record={"row": "b", "seed": 0, "profile": "smoke"})
+    assert [of.title for of in told_apart([one, two])] == [f"{row.title}, profile demo", f"{row.title}, profile smoke"]
+    begun = Start([one, two, row], tmp_path, tmp_path / "x.png", "cpu", "")
+    assert begun.mixed() == ["rows of different trainings: a (seed 0, profile demo), b (seed 0, profile smoke); --seed "
+                             "and --profile choose"]
+    assert Start([one, one, row], tmp_path, tmp_path / "x.png", "cpu", "").mixed() == []
+
+
+def test_a_seed_is_of_rows_that_were_run(tmp_path):
+    folders = [record(tmp_path, "table_s3", "tcformer", seed=seed, key=f"{seed}" * 4, place=f"tcformer-{seed}",
+                      weights={"file": __file__}, data={"eval": {"layout": "coco-wholebody"}},
+                      created=f"2026-01-0{9 - seed}T00:00:00+00:00") for seed in (0, 1)]
+    assert open_row("tcformer", tmp_path).folder == folders[0]
+    assert open_row("tcformer", tmp_path, seed=1).folder == folders[1]
+    with pytest.raises(UserError, match=r"unknown row 'tcformer_small'.* \(choices: tcformer\) .*--seed and --profile"):
+        open_row("tcformer_small", tmp_path, seed=1)  # a network, which would be drawn untrained
+
+
 def test_networks_that_were_only_measured_are_no_rows_to_draw(tmp_path):
     record(tmp_path, "table_s2", "tcformer")
     measured = record(tmp_path, "table_s1", "tcformer", kind="architecture", created="2026-02-01T00:00:00+00:00")
-    assert records_below(tmp_path)["tcformer"][0].parent.parent.name == "table_s2"
+    assert find_row("tcformer", tmp_path, drawable)[0].parent.parent.name == "table_s2"
     with pytest.raises(UserError, match="of a network that was only measured: there is nothing to draw"):
         open_row(str(measured), tmp_path)
 

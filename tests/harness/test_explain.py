@@ -12,11 +12,12 @@ from harness.data.types import Predictions
 from harness.errors import UserError
 from harness.explain.effects import explain
 from harness.explain.subjects import open_subject
+from harness.figures.regions import luminance
 from harness.files import write_json
 from harness.inference.store import save_predictions
 from harness.job import evaluate_predictions
 from harness.protocol import make_protocol
-from harness.report.mistakes_figure import STYLES
+from harness.report.mistakes_figure import STYLES, on
 from harness.scoring import Scored, write_results
 from harness.scoring.repairs import CLASSES
 from tests.helpers import assert_user_error, harness
@@ -195,6 +196,13 @@ def test_errors_refuses_what_it_cannot_use(files, tmp_path):
     assert_user_error(harness("errors", "--gt", gt, "--pred", pred, "--figure", tmp_path / "e.gif"), ".png")
     assert_user_error(harness("errors", "--gt", pred, "--pred", gt), "swapped")
     assert not (tmp_path / "e.gif").exists()
+
+
+def test_numbers_stand_out_from_every_grey():
+    for grey in np.linspace(0, 1, 50):
+        below = float(luminance(np.full(3, 255 * grey)))
+        high, low = sorted([below, {"white": 1.0, "black": 0.0}[on((grey, grey, grey))]], reverse=True)
+        assert (high + 0.05) / (low + 0.05) > 4.5  # what WCAG asks of text
 
 
 def test_neighbours_in_the_figure_differ_in_greyscale():

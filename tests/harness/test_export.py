@@ -60,10 +60,12 @@ def test_the_card_says_what_it_is_and_how_to_use_it(row, tmp_path):
 def test_a_results_folder_that_was_moved(row, own_results, tmp_path):
     moved = own_results.rename(tmp_path / "elsewhere")
     assert export(moved / row.relative_to(own_results), tmp_path / "given").returncode == 0
+    assert export("table_s2/tcformer_large", tmp_path / "named", "--results", moved).returncode == 0
 
 
 def test_what_is_in_the_way_or_not_there_is_named(row, own_results, tmp_path):
-    assert_user_error(export(own_results, tmp_path / "given"), "record.json not found", "ROW-KEY")
+    assert_user_error(export(own_results, tmp_path / "given"), "unknown row", "ROW-KEY")
+    assert_user_error(export("hrnet", tmp_path / "given", "--results", own_results), "did you mean hrnet_w48")
     assert export(row, tmp_path / "given").returncode == 0
     assert_user_error(export(row, tmp_path / "given"), "is there already", "--force")
     assert export(row, tmp_path / "given", "--force").returncode == 0

@@ -6,7 +6,7 @@ import pytest
 from harness.cli import planned
 from harness.errors import UserError
 from harness.job import chosen_ap
-from harness.plan import Job, Options, keyed, make_plan, seeds_of
+from harness.plan import Job, Options, deviations, keyed, make_plan, seeds_of
 from harness.protocol import Protocol
 from harness.training.room import size_text
 from tests.helpers import harness
@@ -275,3 +275,10 @@ def test_dry_run_lists_every_training_and_the_other_readings(tmp_path):
     assert done.returncode == 0, done.stderr
     for words in ("9 training(s) to run", "seed 2", "only when named (--rows): wo_ctm_average, wo_ctm_shallow"):
         assert words in done.stdout
+
+
+def test_deviations_are_in_words():
+    published = {"train": {"epochs": 210, "steps_per_epoch": None, "workers": 4}}
+    used = {"train": {"epochs": 1, "steps_per_epoch": 2, "workers": 0}}
+    assert deviations(published, used) == ["train differs from the published protocol: epochs 210 -> 1, "
+                                           "steps_per_epoch not set -> 2"]

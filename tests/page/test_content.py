@@ -179,14 +179,16 @@ def test_nothing_to_show(tmp_path):
 
 
 def test_a_damaged_record_is_named_on_the_page(results, tmp_path):
-    import shutil
-
     shutil.copytree(results, tmp_path / "runs")
     path = next((tmp_path / "runs").glob("table_s2/demo/tcformer-a1*/record.json"))
     path.write_text("{")
     found = collect(tmp_path / "runs")
     assert any("is damaged" in line for line in found.sections[0].damaged)
     assert "is damaged" in render(found, tmp_path / "runs")
+    assert write_page(tmp_path / "runs")[1] == list(found.sections[0].damaged)
+    done = harness("report", "--html", "--results", tmp_path / "runs")
+    assert_user_error(done, f"record {path} is damaged")
+    assert "written: " in done.stdout
 
 
 def test_columns_of_one_group_have_one_heading(page):
@@ -207,7 +209,7 @@ def test_a_file_that_is_no_page_is_not_written_over(results, html, tmp_path):
 
 def test_a_part_does_not_take_the_place_of_the_page_of_all(results, tmp_path):
     shutil.copytree(results, tmp_path / "runs")
-    written = [write_page(tmp_path / "runs", None, *asked).name
+    written = [write_page(tmp_path / "runs", None, *asked)[0].name
                for asked in ((), ("table_s2",), ("table_s2", "demo"), (None, "demo"))]
     assert written == ["report.html", "report_table_s2.html", "report_table_s2_demo.html", "report_demo.html"]
 
