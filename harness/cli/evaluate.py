@@ -32,10 +32,14 @@ def command(
 
     from harness.cli.evaluated import show
     from harness.evaluating import Request, evaluate_files
-    from harness.files import write_json
+    from harness.files import check_replaceable, check_writable, is_json_with, write_json
     from harness.scoring.quirks import Mode
     from harness.scoring.scored import ScoreKey
 
+    if out is not None:
+        check_writable(Path(out), "--out")
+        check_replaceable(Path(out), "--out", "output of `harness evaluate`",
+                          lambda path: is_json_with(path, "truth", "predictions", "evaluator"))
     result = evaluate_files(Request(
         truth=Path(gt), predictions=Path(pred), layout=layout, score_key=cast(ScoreKey, score_key),
         mode=cast(Mode, mode), resamples=bootstrap, against=Path(against) if against else None, seed=seed,

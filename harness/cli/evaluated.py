@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from harness.holdings.finding import many
+
 WIDTH = 12
 """Of the column of parts."""
 
@@ -23,8 +25,8 @@ SKIPPED = {
 def show(result: dict[str, Any]) -> Iterator[str]:
     """The lines of a result of `evaluating.evaluate_files`."""
     truth, predictions = result["truth"], result["predictions"]
-    yield f"{truth['file']}: {truth['people']} people in {truth['images']} images"
-    yield f"{predictions['file']}: {predictions['people']} predictions"
+    yield f"{truth['file']}: {many(truth['people'], 'person', 'people')} in {many(truth['images'], 'image')}"
+    yield f"{predictions['file']}: {many(predictions['people'], 'prediction')}"
     rules = result["mode"] if result["evaluator"] == "ours" else result["evaluator"]
     yield f"layout {result['layout']}; {rules}; ranked by {RANKED[predictions['ranked_by']]}"
     yield ""

@@ -218,6 +218,17 @@ def test_the_command_refuses_in_one_line_and_writes_nothing(files, tmp_path):
     assert not out.exists()
 
 
+def test_its_own_output_alone_is_written_over(files, tmp_path):
+    request, out = files([person(0)], [prediction(0, 0.5)]), tmp_path / "out.json"
+    arguments = ["evaluate", "--gt", request.truth, "--pred", request.predictions, "--out", out]
+    done = harness(*arguments)
+    assert "1 person in 1 image\n" in done.stdout
+    assert harness(*arguments).returncode == 0
+    out.write_text("{}")
+    assert_user_error(harness(*arguments), "--out", "not written over")
+    assert out.read_text() == "{}"
+
+
 @pytest.mark.shared
 def test_the_published_example(shared):
     folder = shared / "data" / "xtcocotools-example"
