@@ -168,6 +168,7 @@ def main() -> int:
     if lacking:
         print(f"not here: {', '.join(lacking)} (apt-get install slurm-wlm munge, as root)", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and by commands then
     with tempfile.TemporaryDirectory(prefix="slurm-") as name, cluster(Path(name) / "cluster") as environment:
         print(said(["sinfo", "--version"], environment).strip(), flush=True)
         os.chdir(name)
