@@ -82,9 +82,9 @@ def check_writable(path: Path, option: str) -> None:
 
 def check_replaceable(path: Path, option: str, what: str, ours: Callable[[Path], bool]) -> None:
     """Raise UserError, naming the option, where a file is there that is not `what`, as `ours` tells: it is not a
-    command's to write over. `ours` may raise OSError."""
+    command's to write over, unless it is empty. `ours` may raise OSError."""
     try:
-        fine = not path.exists() or ours(path)
+        fine = not path.exists() or path.stat().st_size == 0 or ours(path)
     except OSError:
         fine = False
     if not fine:

@@ -231,9 +231,7 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
 
     evaluate, train, notes = _data(table, profile, options, results, weights is not None)
     layout = evaluate.spec.layout
-    layers = [table.get("protocol", {}), row.get("protocol", {}), profile.get("protocol", {}),
-              profile.get("data_protocol", {}).get(evaluate.dataset, {}),
-              stand_in.get("protocol", {}) if stand_in else {}]
+    layers = own_settings(table, profile, row, evaluate.dataset)
     if evaluate.spec.boxes and not options.boxes:
         layers.append({"test": {"boxes": evaluate.spec.boxes}})
         notes.append(f"boxes: {evaluate.spec.boxes}; {evaluate.dataset} has no detector boxes")
@@ -281,6 +279,15 @@ def system_job(table: dict, profile: dict, row: dict, options: Options, results:
         train_key=digest(training) if train else None,
         expected=(stand_in or row).get("expected") or profile.get("expected", {}),
     )
+
+
+def own_settings(table: Mapping[str, Any], profile: Mapping[str, Any], row: Mapping[str, Any], dataset: str
+                 ) -> list[dict[str, Any]]:
+    """The settings of a row evaluated on a data set, where nothing is asked for: of table, row, profile, data and
+    stand-in, later ones over earlier ones."""
+    stand_in = (row.get("stand_ins") or {}).get(profile["name"]) or {}
+    return [table.get("protocol", {}), row.get("protocol", {}), profile.get("protocol", {}),
+            profile.get("data_protocol", {}).get(dataset, {}), stand_in.get("protocol", {})]
 
 
 CPU_PRECISIONS = ("fp32", "bf16")

@@ -219,11 +219,17 @@ def recorded_profiles(results: Path, table: str) -> list[str]:
 
 
 def newest(records: list[tuple[Path, dict]]) -> dict[str, tuple[Path, dict]]:
-    """For each row its newest record or failure with its folder."""
+    """For each row its newest record with its folder; its newest failure only where it has no record.
+
+    An attempt that failed, with other settings or a file that was no network's, takes nothing from what was measured.
+    """
+    def rank(data: Mapping[str, Any]) -> tuple[bool, str]:
+        return data["status"] != "failed", data["created"]
+
     by_row: dict[str, tuple[Path, dict]] = {}
     for folder, data in records:
         known = by_row.get(data["row"])
-        if known is None or data["created"] > known[1]["created"]:
+        if known is None or rank(data) > rank(known[1]):
             by_row[data["row"]] = (folder, data)
     return by_row
 

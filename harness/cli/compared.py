@@ -12,8 +12,9 @@ from typing import Any
 import typer
 
 from harness.errors import UserError, Verdict, unknown
-from harness.files import check_writable
+from harness.files import check_replaceable, check_writable, is_json_with
 from harness.gate.findings import ACCURACY, KINDS, Comparison
+from harness.gate.present.markdown import RULE
 from harness.profiling.subjects import Settings, Subject
 from harness.report.verdicts import MARGIN
 from harness.signals import ending_interrupts, status
@@ -60,6 +61,14 @@ class Asked:
     results: str
 
 
+WRITTEN: dict[str, Callable[[Path], bool]] = {
+    "--out": lambda path: is_json_with(path, "base", "candidate", "findings"),
+    "--junit": lambda path: b'package="harness"' in path.read_bytes(),
+    "--summary": lambda path: RULE in path.read_text(encoding="utf-8", errors="replace"),
+}
+"""How each option's file is known again: it may be written over, others not."""
+
+
 def run(asked: Asked, check_stored: Callable[[], None]) -> None:
     """Compare, show, write, and end with the status of the verdict. Raises UserError.
 
@@ -73,6 +82,7 @@ def run(asked: Asked, check_stored: Callable[[], None]) -> None:
     for option, name in (("--out", asked.out), ("--junit", asked.junit), ("--summary", asked.summary)):
         if name is not None:
             check_writable(Path(name), option)
+            check_replaceable(Path(name), option, "output of `harness compare` or `harness gate`", WRITTEN[option])
     files = [Path(name).resolve() for name in (asked.out, asked.junit, asked.summary) if name is not None]
     if len(set(files)) < len(files):
         raise UserError("--out, --junit and --summary: two of them are one file, and one would be lost")

@@ -35,7 +35,7 @@ def command(
 
     from harness.cli.given import given
     from harness.errors import UserError
-    from harness.files import write_json
+    from harness.files import check_replaceable, check_writable, is_json_with, write_json
     from harness.gate.history.build import history
     from harness.gate.history.commits import Repository
     from harness.gate.history.figure import write_figure
@@ -46,6 +46,10 @@ def command(
 
     if figure:
         check_figure(Path(figure))
+    if out:
+        check_writable(Path(out), "--out")
+        check_replaceable(Path(out), "--out", "output of `harness history`",
+                          lambda path: is_json_with(path, "schema", "row", "series"))
     for folder in results:
         if not Path(folder).is_dir():
             raise UserError(f"--results {folder}: no such folder")

@@ -61,11 +61,14 @@ def check_taken(context: typer.Context, taken: Collection[str], switch: str) -> 
 
 def check_outputs(values: Mapping[str, Any], names: Collection[str]) -> None:
     """Raises UserError for an output, of the parameters of `harness profile`, that could not be written."""
-    from harness.files import check_writable
+    from harness.files import check_replaceable, check_writable, is_json_with
 
     for name in names:
         if values[name] is not None:
             check_writable(Path(values[name]), f"--{name}")
+    if "out" in names and values["out"] is not None:
+        check_replaceable(Path(values["out"]), "--out", "record of `harness profile`",
+                          lambda path: is_json_with(path, "cut_short"))
 
 
 def end(record: dict[str, Any]) -> None:

@@ -175,7 +175,7 @@ class Note:
     row: str | None
     kind: str
     """marks | reading | open | doubtful | run | gap | data | deviation | empty | failed | cited | stale | interval |
-    spread | machine | record"""
+    spread | machine | record | settings"""
     text: str
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.published import load_published
 from harness.report import words
+from harness.report.changed import changed_settings
 from harness.report.comparability import trained_here
 from harness.report.misprints import misprints
 from harness.report.model import CITED, FAILED, MISSING, STAND_IN, Note, RowReport, RowResult, repeats_of
@@ -38,6 +39,9 @@ def all_notes(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Sequen
     notes += [Note(None, "data", text) for text in others]
     for row in rows:
         notes += _row(table, row)
+        changed = changed_settings(table, profile, row.result)
+        if changed:
+            notes.append(Note(str(row.result.row["title"]), "settings", f"not the profile's own settings: {changed}"))
     return tuple(notes)
 
 

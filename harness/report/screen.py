@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
+from harness.report.comparability import trained_here
 from harness.report.difference_lines import difference_lines
 from harness.report.lines import DIFFERENCE, MEAN, OTHER, PUBLISHED, RUN, VERDICT, Line, judged_lines, system_lines
 from harness.report.model import Note, RowReport, TableReport
@@ -24,7 +25,8 @@ STYLES = {PUBLISHED: "bold", OTHER: "dim", RUN: "cyan", MEAN: "cyan", DIFFERENCE
 VERDICT_STYLES = {"reproduced": "green", "not reproduced": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ANSWER_STYLES = {"better": "green", "worse": "red", "cannot tell": "yellow", "not comparable": "dim"}
 ELSEWHERE = "--json and the files beside the records"
-SHORT_NOTES = ("marks", "failed", "stale", "empty", "open", "data", "machine", "interval", "spread", "doubtful")
+SHORT_NOTES = ("marks", "failed", "stale", "empty", "open", "data", "settings", "machine", "interval", "spread",
+               "doubtful")
 """Kinds of notes that the screen shows without `verbose`."""
 
 
@@ -127,6 +129,8 @@ def _cost_table(report: TableReport) -> list[RenderableType]:
 
 
 def _training_seconds(row: RowReport) -> float | None:
+    if not trained_here(row.result):
+        return None
     for name in ("training_s", "train_s"):
         value = row.result.get("times", name)
         if value is not None:

@@ -17,6 +17,7 @@ from harness.registry import spec_data
 from harness.report.forms import FORMATS, SCREEN, SYSTEMS, Form
 from harness.report.model import CITED, FAILED, MISSING, RowResult
 from harness.report.noise import same_but_for_seed
+from harness.report.words import one_line
 from harness.report.write import write_report
 from harness.run import is_stale
 from harness.scoring.resample import Samples, load_samples
@@ -41,17 +42,39 @@ def gather(table_name: str, profile_name: str | None, results: Path) -> tuple[An
     profile, form = profile_of(table, profile_name), kind_of(table).load("report")
     everything, damaged = all_records(results, table_name, profile["name"])
     records, others = of_one_data_set(everything)
-    return form.build(table, profile, whole_table(table, profile, records, form), damaged, others), form
+    rows = whole_table(table, profile, records, form)
+    return form.build(table, profile, rows, damaged, [*others, *not_shown(rows, records)]), form
+
+
+def not_shown(rows: Sequence[RowResult], records: Sequence[tuple[Path, dict[str, Any]]]) -> list[str]:
+    """A line for what there is of a row beside the record that a table shows: records with other settings, weights or
+    code, and an attempt that failed later."""
+    lines = []
+    for result in rows:
+        if result.record is None or result.status == FAILED:
+            continue
+        name, own = result.row["id"], [pair for pair in records if pair[1]["row"] == result.row["id"]]
+        shown = {(data["key"], data["created"]) for data in result.seeds} | {(result.get("key"), result.get("created"))}
+        count = sum(data["status"] != FAILED and (data["key"], data["created"]) not in shown for _, data in own)
+        if count:
+            lines.append(f"{name}: {count} other record{'s' * (count != 1)}, with other settings, weights or code, "
+                         f"{'are' if count != 1 else 'is'} not shown")
+        lines += [f"{name}: a later attempt failed and is not shown: {one_line(data['error'])} "
+                  f"(log: {RowFolder(folder).log})" for folder, data in own
+                  if data["status"] == FAILED and data["created"] > str(result.get("created"))]
+    return lines
 
 
 def whole_table(table: Mapping[str, Any], profile: Mapping[str, Any], records: list[tuple[Path, dict[str, Any]]],
                 form: Form, known: Sequence[RowResult] = ()) -> list[RowResult]:
     """Every row of a table, each with the newest of the records; rows of records that are not the table's own follow.
 
-    `known` stand for their rows, but for those without a record where there is one.
+    `known` stand for their rows, but for those without a record, or with a failure, where there is a record.
     """
     found = newest(records)
-    own = {str(result.row["id"]): result for result in known if result.record or result.row["id"] not in found}
+    done = {name for name, (_, data) in found.items() if data["status"] != FAILED}
+    own = {str(result.row["id"]): result for result in known
+           if (result.record and result.status != FAILED) or result.row["id"] not in done}
     rows = {row["id"]: row for row in table["rows"]}
     names = [name for name, row in rows.items() if not row.get("alternative_to") or name in {**own, **found}]
     shown = []
@@ -85,7 +108,8 @@ def show_plan_report(plan: Plan, output: str = SCREEN) -> Any:
     records, others = of_one_data_set(everything, next((row.record for row in shown if row.record), None))
     rows = whole_table(plan.table, plan.profile, records, form, shown)
     if [id(row) for row in rows] != [id(row) for row in shown]:
-        whole = form.build(plan.table, plan.profile, rows, unreadable, [*failed, *others])
+        whole = form.build(plan.table, plan.profile, rows, unreadable,
+                           [*failed, *others, *not_shown(rows, records)])
     show(report, plan.results, output, form, whole)
     return report
 

@@ -42,6 +42,19 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_is_measured(
         assert "pair" not in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--out", "--junit", "--summary"])
+def test_its_own_output_alone_is_written_over(option, tmp_path):
+    write_row(tmp_path / "runs", outcomes(0)[0], FEW, row="sn")
+    file = tmp_path / "file"
+    for _ in range(2):
+        assert harness("compare", tmp_path / "runs", tmp_path / "runs", option, file).returncode == 0
+    file.write_text("# Mine")
+    done = harness("compare", tmp_path / "runs", tmp_path / "runs", option, file)
+    assert done.returncode == 3
+    assert f"{option} {file}: is there" in done.stderr
+    assert file.read_text() == "# Mine"
+
+
 def test_options_of_what_is_run_are_refused_for_files(tmp_path):
     write_row(tmp_path, outcomes(0)[0], FEW, row="sn")
     done = harness("compare", tmp_path, tmp_path, "--pairs", "24")

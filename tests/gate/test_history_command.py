@@ -62,6 +62,13 @@ def test_json_on_the_screen_and_in_a_file_are_one(place, tmp_path):
     assert {point["commit"] for series in data["series"] for point in series["points"]} == set(place[1])
 
 
+def test_a_file_of_others_is_not_written_over(place, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text('{"mine": 1}')
+    assert_user_error(call(place, "tcformer_small", "--metric", "time", "--out", file), "--out", "not written over")
+    assert file.read_text() == '{"mine": 1}'
+
+
 def test_mistakes_are_one_line(place, tmp_path):
     assert_user_error(call(place, "tcformer_smal", "--metric", "time"), "tcformer_small", "hrnet_w48")
     assert_user_error(call(place, "tcformer_small", "--metric", "speed"), "time", "multiply-adds", "wholebody")

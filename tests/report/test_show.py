@@ -3,7 +3,8 @@
 import json
 
 from harness.files import write_json
-from harness.plan import Options, make_plan
+from harness.plan import Options, make_plan, own_settings
+from harness.protocol import make_protocol, merge
 from harness.record import RowFolder
 from harness.report import show_plan_report, show_report
 from harness.report.show import row_result
@@ -31,15 +32,33 @@ def test_without_records_rows_are_cited_or_missing(tmp_path, capsys):
     assert {status for name, status in found.items() if found[name] != "missing"} == {"cited"}
 
 
-def test_the_newest_record_counts_failures_included(tmp_path, capsys, make, table):
+def test_an_attempt_that_failed_takes_nothing_from_what_was_measured(tmp_path, capsys, make, table):
     row = make.row(table, "hrnet_w48")
-    put(tmp_path, make.stand_in(row, "hrnet_small"), "hrnet_w48-a")
-    assert statuses(shown(tmp_path, capsys))["hrnet_w48"] == "stand-in"
     failure = make.stand_in(row, status="failed", created="2026-01-02T00:00:00+00:00", error="it broke", metrics=None)
     folder = put(tmp_path, failure, "hrnet_w48-b", "failure.json")
     data = shown(tmp_path, capsys)
     assert statuses(data)["hrnet_w48"] == "failed"
     assert str(folder) in next(row for row in data["rows"] if row["id"] == "hrnet_w48")["log"]
+    put(tmp_path, make.stand_in(row, "hrnet_small", created="2026-01-01T00:00:00+00:00"), "hrnet_w48-a")
+    assert statuses(shown(tmp_path, capsys))["hrnet_w48"] == "stand-in"
+    text = " ".join(shown(tmp_path, capsys, json_output=False).split())
+    assert "hrnet_w48: a later attempt failed and is not shown: it broke (log: " in text
+
+
+def test_other_settings_are_said(tmp_path, capsys, make, table, profiles):
+    row = make.row(table, "hrnet_w48")
+    layers = own_settings(table, profiles["demo"], row, "synthetic")
+    own = make_protocol(merge(*layers), "test").model_dump(mode="json")
+    put(tmp_path, make.stand_in(row, "hrnet_small", protocol=own, key="a"), "hrnet_w48-a")
+    text = " ".join(shown(tmp_path, capsys, json_output=False).split())
+    assert "own settings" not in text
+    other = make_protocol(merge(own, {"test": {"flip": False, "batch_size": 1}}), "test").model_dump(mode="json")
+    put(tmp_path, make.stand_in(row, "hrnet_small", protocol=other, key="b", created="2026-01-02T00:00:00+00:00"),
+        "hrnet_w48-b")
+    text = " ".join(shown(tmp_path, capsys, json_output=False).split())
+    assert "HRNet-w48: not the profile's own settings: test.flip True -> False" in text
+    assert "batch_size" not in text
+    assert "hrnet_w48: 1 other record, with other settings, weights or code, is not shown" in text
 
 
 def test_rows_on_different_images_never_stand_in_one_table(tmp_path, capsys, make, table):
