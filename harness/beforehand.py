@@ -40,7 +40,8 @@ def run_checked(job: Job, folder: RowFolder, results: Path, tell: Tell, train_on
 def check(job: Job, protocol: Protocol, results: Path, tell: Tell) -> list[str]:
     """Notes on a row's data. Raises UserError where it could not be evaluated, or would be on what it has learnt from.
 
-    Images are read only where a training is to follow: without one, the evaluation soon says the same.
+    Images are read only where a training is to follow: without one, the evaluation soon says the same. What was
+    trained on is looked at in any case, however long ago that was.
     """
     from harness.data.coco import trainable
     from harness.data.crops import image_rows
@@ -49,15 +50,19 @@ def check(job: Job, protocol: Protocol, results: Path, tell: Tell) -> list[str]:
 
     evaluation = job.evaluate.open()
     boxes = test_boxes(evaluation, protocol.test)
-    if job.train is None or job.weights or training_folder(results, job).finished() is not None:
+    if job.train is None or job.weights:
         return []
-    boxes = take(boxes, with_extent(boxes))
-    check_readable(evaluation, image_rows(evaluation.images, boxes.image_id), protocol.train.max_broken_images, tell)
+    to_come = training_folder(results, job).finished() is None
+    if to_come:
+        boxes = take(boxes, with_extent(boxes))
+        used = image_rows(evaluation.images, boxes.image_id)
+        check_readable(evaluation, used, protocol.train.max_broken_images, tell)
 
     training = job.train.open()
     learnt = trainable(training.people, training.images)
     rows = image_rows(training.images, training.people.image_id[learnt])
-    check_there(training, rows, protocol.train.max_broken_images)
+    if to_come:
+        check_there(training, rows, protocol.train.max_broken_images)
     return [*overlap(job, training, rows, evaluation), *short_epoch(int(learnt.sum()), protocol.train)]
 
 

@@ -106,7 +106,7 @@ def job_name(row: str, seed: int, first: bool) -> str:
 
 
 def parse_assignments(texts: list[str], flag: str) -> dict[str, str]:
-    """Read `ROW=FILE` pairs and check that the files exist."""
+    """Read `ROW=FILE` pairs and check that the files exist and may hold weights."""
     pairs = {}
     for text in texts:
         row, separator, file = text.partition("=")
@@ -114,8 +114,17 @@ def parse_assignments(texts: list[str], flag: str) -> dict[str, str]:
             raise UserError(f"{flag} {text}: expected ROW=FILE")
         if not Path(file).is_file():
             raise UserError(f"{flag} {row}: file {file} not found")
+        if not _may_be_weights(Path(file)):
+            raise UserError(f"{flag} {row}: {file} is no file of weights (choices: what torch.save wrote, safetensors)")
         pairs[row] = str(Path(file).resolve())
     return pairs
+
+
+def _may_be_weights(path: Path) -> bool:
+    """Whether a file begins as files of weights do: torch's zip archives and pickles, or the header of safetensors."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith((b"PK", b"\x80")) or head[8:] == b"{"
 
 
 def make_plan(table_name: str, options: Options) -> Plan:

@@ -83,7 +83,10 @@ def predict_folder(weights: Path, folder: Path, out: Path, boxes: str | None, mo
     write_json(out / IMAGES, [{"id": int(i), "file_name": p.name, "width": int(w), "height": int(h)}
                                      for i, p, (w, h) in zip(images.id, images.path, images.size, strict=True)])
     draw_pictures(images, scored, found.predictions.box[kept], layout, out, min_score)
-    return Done(results, len(images), len(scored.score), task.notes + found.notes)
+    counted = [] if all(path.stem.isdigit() for path in images.path) else [
+        f"image ids count from 1 by name (see {IMAGES}): to score these with `harness evaluate`, name each image by "
+        "its id in the annotations"]
+    return Done(results, len(images), len(scored.score), task.notes + found.notes + counted)
 
 
 def check_folder(out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ GRACE = 120.0
 
 Writing model and optimiser of the largest network here (HRNet-w48, 0.8 GB) took seconds on a local disk; shared file
 systems of clusters are slower by up to ten times."""
+ROOM = 1 << 20
+"""Bytes that are free where a disk is not full."""
 LOOK = 0.1
 """Seconds between two looks at running rows."""
 STOPPED = {130: 130, -2: 130, 143: 143, -15: 143}
@@ -83,11 +86,16 @@ class RowProcess:
             return "ran"
         if code in STOPPED:
             raise Interrupted(STOPPED[code])
-        if not self.folder.failure.is_file():
-            reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
-            write_failure(self.folder, self.row.job, f"{reason} (out of memory?)" if code == -9 else reason)
+        reason = f"the process ended with signal {-code}" if code < 0 else f"the process ended with status {code}"
+        reason += " (out of memory?)" if code == -9 else ""
+        if shutil.disk_usage(self.folder.path).free < ROOM:
+            reason = (f"the disk of {self.row.results} is full; what a training has saved stays, and the same command "
+                      "goes on from it once there is room")
+        with contextlib.suppress(UserError):  # on a full disk it cannot be written; it is said all the same
+            if not self.folder.failure.is_file():
+                write_failure(self.folder, self.row.job, reason)
         failure = read_record(self.folder.failure)
-        text = f"{failure['error'] if failure else ''} (log: {self.folder.log})"
+        text = f"{failure['error'] if failure else reason} (log: {self.folder.log})"
         self.shown.progress(self.row.name, {"phase": "failed", "text": text})
         return "failed"
 

@@ -134,7 +134,7 @@ def _waits(said: dict[str, Any], submitted: dict[str, Any], queued: Mapping[str,
 
 def _gone(folder: RowFolder, process: dict[str, Any]) -> str:
     if process.get("boot") == boot_id():
-        return "ended without a word: killed, out of memory, or the machine was restarted"
+        return "ended without a word: killed, out of memory, a full disk, or the machine was restarted"
     return f"ended without a word: no sign of life from {process.get('host')} for {_quiet(folder) / 60:.0f} min"
 
 

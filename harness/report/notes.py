@@ -158,7 +158,10 @@ def _data_sets(results: Sequence[RowResult]) -> list[Note]:
         if result.measured and (result.get("data", "eval") or {}).get("dataset"):
             trained = (result.get("data", "train") or {}).get("dataset")
             text = (f"Trained on {_data(result, 'train')}, evaluated on " if trained else "Evaluated on ")
-            rows.setdefault(text + _data(result, "eval"), []).append(result)
+            same = trained and all(result.get("data", "train").get(name) == result.get("data", "eval").get(name)
+                                   for name in ("dataset", "split", "root"))
+            learnt = ", which was trained on: a measure of memory" if same else ""
+            rows.setdefault(text + _data(result, "eval") + learnt, []).append(result)
     said = []
     for text, of in rows.items():
         # The published systems were not trained here; what was is named as the table names it.

@@ -31,6 +31,7 @@ def test_whole_images_results_and_pictures(weights, photos, tmp_path):
     done = harness("predict", "--weights", weights, "--images", photos, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "whole image" in done.stdout
+    assert "ids count from 1" not in done.stdout  # they are the images' names
     results = json.loads((tmp_path / "out" / "predictions.json").read_text())
     images = {image["id"]: image for image in json.loads((tmp_path / "out" / "images.json").read_text())}
     assert len(results) == len(images) == 3
@@ -61,6 +62,14 @@ def test_boxes_as_numbers_and_as_a_file(weights, photos, tmp_path):
     same = {r["image_id"]: r for r in two}[ids[0]]
     assert np.allclose(first["keypoints"], same["keypoints"], atol=1e-3)
     assert same["score"] == pytest.approx(0.9 * first["score"])
+
+
+def test_images_without_numbers_as_names_are_counted_which_is_said(weights, photos, tmp_path):
+    first = sorted(photos.iterdir())[0]
+    first.rename(photos / "a.jpg")
+    done = harness("predict", "--weights", weights, "--images", photos, "--out", tmp_path / "out")
+    assert "ids count from 1 by name (see images.json)" in done.stdout
+    assert {image["id"] for image in json.loads((tmp_path / "out" / "images.json").read_text())} == {1, 2, 3}
 
 
 @pytest.mark.parametrize(("arguments", "word"), [

@@ -4,8 +4,13 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
-from harness.launch.local import end
+from harness.errors import UserError
+from harness.launch import local
+from harness.launch.local import RowProcess, ToRun, end
+from harness.launch.shown import Shown
+from harness.plan import Options, make_plan
 
 SAVES = """
 import signal, sys, time
@@ -56,3 +61,21 @@ def test_what_has_ended_already_is_left():
     process.wait()
     end([process])
     assert process.returncode == -signal.SIGKILL
+
+
+def test_a_full_disk_is_said_though_nothing_can_be_written(tmp_path, monkeypatch):
+    plan = make_plan("table_s2", Options(profile="smoke", rows=("hrnet_w48",), device="cpu", results=str(tmp_path)))
+    row, told = ToRun("hrnet_w48", plan.jobs["hrnet_w48"], tmp_path), []
+    row.folder.path.mkdir(parents=True)
+    process = RowProcess.__new__(RowProcess)  # one that has ended already
+    process.row, process.folder = row, row.folder
+    process.shown = Shown(row.name, row.folder, lambda name, event: told.append(event["text"]))
+
+    def full(*_):
+        raise UserError("cannot write failure.json: No space left on device")
+
+    monkeypatch.setattr(local, "write_failure", full)
+    monkeypatch.setattr(local.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    assert process._ended(1) == "failed"
+    assert f"the disk of {tmp_path} is full" in told[-1]
+    assert "the same command goes on" in told[-1]

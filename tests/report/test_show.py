@@ -61,6 +61,13 @@ def test_other_settings_are_said(tmp_path, capsys, make, table, profiles):
     assert "hrnet_w48: 1 other record, with other settings, weights or code, is not shown" in text
 
 
+def test_evaluating_on_what_was_trained_on_is_said(tmp_path, capsys, make, table):
+    row, one = make.row(table, "hrnet_w48"), {"dataset": "synthetic", "split": "train", "root": "data"}
+    put(tmp_path, make.stand_in(row, data={"train": one, "eval": {**one, "layout": "coco-wholebody"}}), "hrnet_w48-a")
+    assert "synthetic train, which was trained on: a measure of memory" in " ".join(
+        shown(tmp_path, capsys, json_output=False).split())
+
+
 def test_rows_on_different_images_never_stand_in_one_table(tmp_path, capsys, make, table):
     hrnet, sbl = make.row(table, "hrnet_w48"), make.row(table, "sbl_res152")
     put(tmp_path, make.stand_in(hrnet, "hrnet_small"), "hrnet_w48-a")
