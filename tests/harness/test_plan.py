@@ -220,6 +220,18 @@ def test_a_folder_too_deep_names_the_right_one(tmp_path):
         plan(tmp_path, eval_data="coco-wholebody", eval_data_root=f"{root}/val2017")
 
 
+def test_a_wrong_folder_of_the_lsp_layout_names_the_right_one(tmp_path):
+    root = tmp_path / "photos"
+    (root / "images").mkdir(parents=True)
+    (root / "joints.mat").touch()
+    for given in (tmp_path, root / "images"):
+        with pytest.raises(UserError, match=rf"^{given} is not the data set's folder, .* --data-root {root}$"):
+            plan(tmp_path, profile="smoke", data="lsp", data_root=str(given))
+    (root / "images").rmdir()
+    with pytest.raises(UserError, match=rf"^data set lsp: {root}/images not found"):
+        plan(tmp_path, profile="smoke", data="lsp", data_root=str(root))
+
+
 def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
     root = coco_folder(tmp_path / "coco", ["train", "val"])
     keys = [plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key]
