@@ -4,8 +4,10 @@ import time
 import pytest
 
 from harness.cli import planned
+from harness.cli.launched import show_launch, steps
 from harness.errors import UserError
 from harness.job import chosen_ap
+from harness.launch.launch import HERE
 from harness.plan import Job, Options, deviations, keyed, make_plan, seeds_of
 from harness.protocol import Protocol
 from harness.training.room import size_text
@@ -266,6 +268,16 @@ def test_dry_run_prints_rows_time_and_memory(tmp_path):
     for word in [*RUNNABLE, "zoomnet", "cited", "to run", "minutes", "GiB", "stand-in"]:
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_steps_that_differ_say_of_which_rows(tmp_path, capsys):
+    made = plan(tmp_path)
+    show_launch(made, HERE)
+    assert capsys.readouterr().out.splitlines() == [
+        f"steps:              {steps(made.jobs[row], HERE)} ({rows})"
+        for row, rows in (("sbl_res152", "sbl_res152, hrnet_w48"), ("tcformer_large", "tcformer_large"))]
+    show_launch(plan(tmp_path, rows=("hrnet_w48",)), HERE)
+    assert capsys.readouterr().out == f"steps:              {steps(made.jobs['hrnet_w48'], HERE)}\n"
 
 
 def test_what_a_plan_expects_is_the_sum_of_its_rows(tmp_path, capsys):
