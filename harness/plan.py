@@ -411,9 +411,14 @@ def _data(table: dict, profile: dict, options: Options, results: Path, evaluate_
 
 def check_files(data: DataRef, flag: str) -> None:
     """Raises UserError naming the first file of a split that is not there, or the folder that has them all."""
-    if data.spec.maker is None:
-        with pointing_to(Path(data.root), places_of(data.spec, data.split), flag):
-            data.files()
+    if data.spec.maker is not None:
+        return
+    root, places = Path(data.root), places_of(data.spec, data.split)
+    with pointing_to(root, places, flag):
+        data.files()
+        for place in places:  # `files` looks for those of annotation files alone
+            if not place.optional and place.found(root) is None:
+                raise UserError(f"data set {data.dataset}: {root / place.choices[0]} not found. {data.spec.needs}")
 
 
 def _reference(name: str, root: str | None, flag: str, profile: dict, results: Path) -> tuple[DatasetSpec, DataRef]:

@@ -46,7 +46,7 @@ def command(
         subject = of_file(Path(pred), Path(gt), layout, score_key)
     else:
         subject = open_subject(record or str(pred), Path(gt) if gt else None, layout, score_key,
-                               Path(data_root) if data_root else None, Path(results))
+                               Path(data_root) if data_root else None, Path(results), to_score=True)
     check_given([subject], {"--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
                             "--data-root": data_root})
     evidence = evidence_of(subject)

@@ -41,11 +41,11 @@ def command(
         check_replaceable(Path(out), "--out", "output of `harness explain`",
                           lambda path: is_json_with(path, "schema", "changes", "caveat"))
 
-    def opened(text: str) -> Subject:
+    def opened(text: str, to_score: bool) -> Subject:
         return open_subject(text, Path(gt) if gt else None, layout, score_key, Path(data_root) if data_root else None,
-                            Path(results))
+                            Path(results), to_score)
 
-    first, second = opened(a), opened(b) if b else None
+    first, second = opened(a, to_score=True), opened(b, to_score=False) if b else None
     check_given([first, second] if second else [first], {
         "--gt": gt, "--layout": layout, "--score-key": None if score_key == "auto" else score_key,
         "--data-root": data_root})

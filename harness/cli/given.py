@@ -29,6 +29,13 @@ def results_folder(context: typer.Context, results: str) -> Path:
     return Path(results)
 
 
+def check_results(results: str) -> None:
+    """Raises UserError for a results folder that cannot be made, for a file in its place or above it."""
+    there = next((path for path in (Path(results), *Path(results).parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UserError(f"--results {results}: {there} is a file, not a folder")
+
+
 def _source(context: typer.Context, parameter: Any) -> str:
     source = context.get_parameter_source(str(parameter.name))
     return source.name if source is not None else "DEFAULT"

@@ -61,12 +61,17 @@ def _resources(cluster: Cluster, gpus: int | None) -> Resources | None:
 
 
 def show_launch(plan: Plan, launch: Launch) -> None:
-    """With the plan: what each row's job asks for, and how trainings share their steps out over processes."""
+    """With the plan: what each row's job asks for, and how trainings share their steps out over processes; of which
+    rows, where they do so differently."""
     if launch.resources is not None:
         at_once = f"; at most {launch.jobs} at once" if launch.jobs else ""
         typer.echo(f"{'each row a job:':<19} {launch.resources.text()}{at_once}")
-    for text in dict.fromkeys(steps(job, launch) for job in plan.jobs.values() if job.train_key is not None):
-        typer.echo(f"{'steps:':<19} {text}")
+    rows: dict[str, dict[str, None]] = {}
+    for job in plan.jobs.values():
+        if job.train_key is not None:
+            rows.setdefault(steps(job, launch), {})[job.row] = None
+    for text, of in rows.items():
+        typer.echo(f"{'steps:':<19} {text}" + (f" ({', '.join(of)})" if len(rows) > 1 else ""))
 
 
 def steps(job: Task, launch: Launch) -> str:

@@ -52,6 +52,7 @@ def command(
 ) -> None:
     """Make a table: run every row that has no record yet, then print published and measured side by side."""
     from harness.cli import everything, planned
+    from harness.cli.given import check_results
     from harness.cli.launched import Cluster, launch_of, show_launch
     from harness.launch import team
     from harness.plan import Options, make_plan, parse_assignments
@@ -61,6 +62,7 @@ def command(
         with interruptible():
             raise typer.Exit(0 if dry_run else team.follow())
     context.with_resource(team.leading())
+    check_results(results)
     if table == everything.NAME:
         everything.check_given(context)
     cluster = Cluster(partition, time, cpus, memory, account, qos, tuple(sbatch), no_wait)
@@ -71,7 +73,7 @@ def command(
                            stale, launch)
         return
     plan = make_plan(table, Options(
-        profile=profile, data=data, data_root=data_root, rows=_split(rows), boxes=boxes,
+        profile=profile, data=data, data_root=data_root, rows=_split(table, rows), boxes=boxes,
         weights=parse_assignments(weights, "--weights"), init=parse_assignments(init, "--init"),
         weights_dir=weights_dir, eval_data=eval_data, eval_data_root=eval_data_root, eval_split=eval_split,
         device=launch.device, elsewhere=launch.elsewhere, seed=seed, results=results, settings=tuple(settings),
@@ -107,5 +109,13 @@ def command(
         raise typer.Exit(1)
 
 
-def _split(rows: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in rows.split(",") if name.strip()) if rows else ()
+def _split(table: str, rows: str | None) -> tuple[str, ...]:
+    """The rows that `--rows` names; () where it is not given."""
+    from harness.errors import UserError
+    from harness.registry import spec_data
+
+    names = tuple(name.strip() for name in (rows or "").split(",") if name.strip())
+    if rows is not None and not names:
+        choices = ", ".join(row["id"] for row in spec_data("tables", table)["rows"])
+        raise UserError(f"--rows '{rows}' names no row (choices: {choices})")
+    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ EVALUATOR = "this project's, equal to xtcocotools 1.14.3"
 RECORD_FILES = ("record.json", "failure.json")
 RECORD, RESULTS, PUBLISHED = "record", "file of results", "published number"
 
+NEAREST = 5
+"""Published numbers that are named beside the rows where a name is none of either."""
+
 Metrics = dict[str, dict[str, float | None]]
 
 
@@ -43,12 +47,13 @@ class Subject:
 
 
 def open_subject(text: str, gt: Path | None = None, layout: str | None = None, score_key: str = "auto",
-                 data_root: Path | None = None, results: Path = Path("runs")) -> Subject:
+                 data_root: Path | None = None, results: Path = Path("runs"), to_score: bool = False) -> Subject:
     """A row that was run (its record's folder or file, its name below `results`, or its exported weights), a file of
     results with its annotations `gt`, or the id of a published number.
 
-    `score_key` is what ranked the results of a file, `data_root` where a record's evaluation data lie now. Raises
-    UserError for a text that is none of these, and for what cannot be read.
+    `score_key` is what ranked the results of a file, `data_root` where a record's evaluation data lie now; `to_score`
+    where it is to be scored again, as published numbers cannot be. Raises UserError for a text that is none of these,
+    and for what cannot be read.
     """
     path = Path(text)
     if path.is_file() and path.suffix == container.SUFFIX:
@@ -63,8 +68,12 @@ def open_subject(text: str, gt: Path | None = None, layout: str | None = None, s
     published = load_published()
     if text in published:
         return of_published(published[text])
-    raise unknown("row or published number", text, [*usable_rows(results, scored), *published],
-                  f"(rows of {results}, then published numbers), and no such file or folder")
+    rows = usable_rows(results, scored)
+    if to_score:
+        raise unknown("row", text, rows, f"in {results}, and no such file or folder")
+    raise unknown("row or published number", text, [*rows, *difflib.get_close_matches(text, published, NEAREST, 0.4)],
+                  f"(rows of {results}, then the nearest published numbers; `harness describe TABLE` names those of "
+                  "its rows), and no such file or folder")
 
 
 def scored(record: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from harness.page import history, precision
 from harness.page.content import Page, Section
 from harness.profiling.revision import ROOT
 from harness.record import all_records
-from harness.registry import spec_data
+from harness.registry import names, spec_data
 from harness.report.model import RowResult
 from harness.report.show import gather
 
@@ -56,8 +56,9 @@ def collect(results: Path, table: str | None = None, profile: str | None = None)
 
 
 def stored(results: Path, table: str | None, profile: str | None) -> Iterator[tuple[str, str]]:
-    """Tables and profiles that have a record or a failure, in the order of `harness run all`."""
-    for name in [table] if table else all_tables():
+    """Tables and profiles that have a record or a failure, those that `harness run all` leaves out last."""
+    in_all = all_tables()
+    for name in [table] if table else [*in_all, *(name for name in names("tables") if name not in in_all)]:
         for folder in sorted(path for path in (results / name).glob("*") if path.is_dir()):
             ended = (path for file in ("record.json", "failure.json") for path in folder.glob(f"*/{file}"))
             if profile in (None, folder.name) and any(ended):

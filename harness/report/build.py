@@ -10,7 +10,7 @@ from harness.published import PublishedRow, load_published
 from harness.report.best import best_cells
 from harness.report.comparability import comparability, used_published_weights
 from harness.report.differences import row_differences
-from harness.report.model import BANNER, OTHER_BANNER, STAND_IN, Comparison, RowReport, RowResult, TableReport
+from harness.report.model import BANNER, FAILED, OTHER_BANNER, STAND_IN, Comparison, RowReport, RowResult, TableReport
 from harness.report.noise import cell_noise, evaluation_spread, training_spread
 from harness.report.notes import all_notes
 from harness.report.verdicts import MARGIN, Verdict, verdict
@@ -61,9 +61,13 @@ def margin_of(table: Mapping[str, Any]) -> float:
 def banner_of(profile: Mapping[str, Any], rows: Sequence[RowResult]) -> str | None:
     """The line above a table with stand-ins; None where there is none."""
     stand_ins = [result for result in rows if result.status == STAND_IN]
+    failed = [result for result in rows if result.status == FAILED]
     if profile.get("reproduces"):
         return OTHER_BANNER if stand_ins else None
-    if any(result.get("data", "train", "dataset") != profile.get("dataset") for result in stand_ins):
+    own = profile.get("dataset")
+    # A failure says what it was to be evaluated on, not what it was to be trained on.
+    if any(result.get("data", "train", "dataset") != own for result in stand_ins) or any(
+            result.get("data", "eval", "dataset") not in (None, own) for result in failed):
         return OTHER_BANNER
     return str(profile.get("banner") or BANNER)
 

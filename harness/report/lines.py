@@ -66,8 +66,9 @@ def system_lines(report: TableReport, row: RowReport, sources: bool = True) -> l
 def _measured(report: TableReport, row: RowReport) -> list[Line]:
     result = row.result
     crop = (result.get("protocol", "crop", "height"), result.get("protocol", "crop", "width"))
+    seed = f", seed {result.get('seed')}" if len(result.seeds) > 1 else ""
     lines = [Line(
-        RUN, str(result.get("model", "name")), words.size(crop),
+        RUN, f"{result.get('model', 'name')}{seed}", words.size(crop),
         tuple(words.fraction(result.value(*column)) for column in report.columns),
         words.millions(result.get("model", "parameters")), words.quantity(result.get("model", "gmacs")),
         words.quantity(result.get("times", "images_per_second")),

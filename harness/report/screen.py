@@ -111,7 +111,10 @@ def _heading(part: str) -> str:
 
 
 def _label(line: Line) -> str:
-    return line.label if line.kind == PUBLISHED else f"  {line.label}"
+    if line.kind == PUBLISHED:
+        return line.label
+    text = f"  {line.label}"
+    return text if len(text) <= METHOD else text.replace(", seed", ",\n  seed")  # folded without losing the indent
 
 
 def _cost_table(report: TableReport) -> list[RenderableType]:
@@ -122,8 +125,11 @@ def _cost_table(report: TableReport) -> list[RenderableType]:
     grid = _table()
     for name in ("Size and speed", "Params (M)", "GMACs", "img/s", "Peak memory", "Trained in"):
         grid.add_column(name, justify="left" if name == "Size and speed" else "right", no_wrap=name != "Size and speed")
+    networks = [row.result.get("model", "name") for row, _ in lines]
     for row, line in lines:
-        grid.add_row(line.label, *line.cost, words.gibibytes(row.result.get("memory", "peak_bytes")),
+        # One network may stand in for several rows; in this table no line above says for which.
+        own = f" ({row.result.row['id']})" if networks.count(row.result.get("model", "name")) > 1 else ""
+        grid.add_row(line.label + own, *line.cost, words.gibibytes(row.result.get("memory", "peak_bytes")),
                      words.seconds(_training_seconds(row)))
     return [Text(""), grid]
 

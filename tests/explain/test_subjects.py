@@ -52,6 +52,11 @@ def test_a_row_goes_by_its_name(tmp_path):
         assert open_subject(name, results=tmp_path).name == str(folder)
     with pytest.raises(UserError, match="unknown row or published number 'hrnet_w49'; did you mean hrnet_w48 or"):
         open_subject("hrnet_w49", results=tmp_path)
+    with pytest.raises(UserError, match=rf"unknown row 'nope' \(choices: hrnet_w48\) in {tmp_path}"):
+        run("errors", "nope", "--results", tmp_path)
+    with pytest.raises(UserError, match=r"did you .* \(choices: hrnet_w48, seed_s2_hrnet_w48, ") as raised:
+        run("explain", "hrnet_w48", "seed_s2_hrnet", "--results", tmp_path)
+    assert "vitpose" not in str(raised.value), "published numbers of other names"
     with pytest.raises(UserError, match=r"hrnet_w48-\w+-0 is a record that cannot be scored again"):
         run("errors", "hrnet_w48", "--results", tmp_path)
 

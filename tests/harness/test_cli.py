@@ -124,3 +124,13 @@ def test_a_command_line_that_does_not_fit_is_one_line_with_the_value(arguments, 
 ])
 def test_options_without_effect_and_outputs_that_cannot_be_written_are_refused(options, words):
     assert_user_error(harness("profile", *options), words)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--rows", ","], ["--rows ','", "hrnet_w48"]), (["--results", __file__], [f"{__file__} is a file"]),
+    (["--results", f"{__file__}/runs"], [f"{__file__} is a file"]),
+])
+def test_a_run_of_no_row_or_into_a_file_is_refused_in_one_line(options, words):
+    done = harness("run", "table_s2", "--profile", "smoke", *options)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert_user_error(done, *words)

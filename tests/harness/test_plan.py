@@ -4,8 +4,10 @@ import time
 import pytest
 
 from harness.cli import planned
+from harness.cli.launched import show_launch, steps
 from harness.errors import UserError
 from harness.job import chosen_ap
+from harness.launch.launch import HERE
 from harness.plan import Job, Options, deviations, keyed, make_plan, seeds_of
 from harness.protocol import Protocol
 from harness.training.room import size_text
@@ -220,6 +222,18 @@ def test_a_folder_too_deep_names_the_right_one(tmp_path):
         plan(tmp_path, eval_data="coco-wholebody", eval_data_root=f"{root}/val2017")
 
 
+def test_a_wrong_folder_of_the_lsp_layout_names_the_right_one(tmp_path):
+    root = tmp_path / "photos"
+    (root / "images").mkdir(parents=True)
+    (root / "joints.mat").touch()
+    for given in (tmp_path, root / "images"):
+        with pytest.raises(UserError, match=rf"^{given} is not the data set's folder, .* --data-root {root}$"):
+            plan(tmp_path, profile="smoke", data="lsp", data_root=str(given))
+    (root / "images").rmdir()
+    with pytest.raises(UserError, match=rf"^data set lsp: {root}/images not found"):
+        plan(tmp_path, profile="smoke", data="lsp", data_root=str(root))
+
+
 def test_a_changed_image_or_annotation_changes_the_key(tmp_path):
     root = coco_folder(tmp_path / "coco", ["train", "val"])
     keys = [plan(tmp_path, profile="paper", data_root=root).jobs["hrnet_w48"].key]
@@ -254,6 +268,16 @@ def test_dry_run_prints_rows_time_and_memory(tmp_path):
     for word in [*RUNNABLE, "zoomnet", "cited", "to run", "minutes", "GiB", "stand-in"]:
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_steps_that_differ_say_of_which_rows(tmp_path, capsys):
+    made = plan(tmp_path)
+    show_launch(made, HERE)
+    assert capsys.readouterr().out.splitlines() == [
+        f"steps:              {steps(made.jobs[row], HERE)} ({rows})"
+        for row, rows in (("sbl_res152", "sbl_res152, hrnet_w48"), ("tcformer_large", "tcformer_large"))]
+    show_launch(plan(tmp_path, rows=("hrnet_w48",)), HERE)
+    assert capsys.readouterr().out == f"steps:              {steps(made.jobs['hrnet_w48'], HERE)}\n"
 
 
 def test_what_a_plan_expects_is_the_sum_of_its_rows(tmp_path, capsys):

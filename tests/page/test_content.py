@@ -18,7 +18,7 @@ from harness.page.render import LIMIT, heads, render, safe_url
 from harness.page.sources import sources
 from harness.page.write import write_page
 from harness.report.show import gather
-from tests.helpers import assert_user_error, harness
+from tests.helpers import ROOT, assert_user_error, harness
 from tests.page.conftest import EVIL
 
 NUMBER = re.compile(r"^[+−]?\d+(\.\d+)?$")
@@ -169,6 +169,11 @@ def test_a_page_that_would_be_too_large_says_what_to_do(page, results, monkeypat
     monkeypatch.setattr("harness.page.render.LIMIT", 10_000)
     with pytest.raises(UserError, match=r"more than 0\.01: choose one table .*table_s2.* or one --profile"):
         render(page, results)
+
+
+def test_the_page_of_all_has_tables_that_run_all_leaves_out():
+    assert [(one.table, one.profile) for one in collect(ROOT / "results" / "lspet").sections] == [
+        ("photographs", "photographs")]
 
 
 def test_nothing_to_show(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from harness.files import write_json
 from harness.published import load_published
 from harness.report import build_report, json_data, latex, markdown, published_rows
-from harness.report.lines import DIFFERENCE, MEAN, VERDICT, system_lines
+from harness.report.lines import DIFFERENCE, MEAN, RUN, VERDICT, system_lines
 from harness.report.noise import cell_noise, evaluation_spread, same_but_for_seed, training_spread
 from harness.report.show import show_report
 from harness.statistics import NO_NOISE, spread
@@ -154,6 +154,9 @@ def test_mean_difference_and_verdict_have_lines_of_their_own(make, table, profil
     assert lines[VERDICT].values[whole] == "?"  # t with 2 degrees of freedom: ±0.005 and rounding
     assert set(lines[VERDICT].values) == {"?", "="}  # other cells do not vary between these seeds
     assert lines[VERDICT].status == "cannot tell"
+    assert lines[RUN].label == "sbl_resnet152, seed 0"
+    assert "\n  sbl_resnet152, " in screen(report)
+    assert "\n  seed 0 " in screen(report)
     for text in (screen(report), markdown(report), latex(report)):
         assert "mean, 3 seeds" in text
         assert "verdict" in text

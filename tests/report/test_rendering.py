@@ -70,6 +70,22 @@ def test_the_banner_does_not_speak_of_drawn_people_where_others_were_used(lsp_re
     assert "drawn" not in markdown(lsp_report)
 
 
+@pytest.mark.parametrize(("dataset", "banner"), [("lsp", OTHER_BANNER), ("synthetic", BANNER)])
+def test_the_banner_of_a_failed_run_goes_by_its_own_data(make, table, profiles, dataset, banner):
+    failure = {"error": "no", "model": {"name": "sbl_small"}, "data": {"eval": {"dataset": dataset}}}
+    result = make.result(make.row(table, "sbl_res152"), "failed", failure)
+    assert build_report(table, {**profiles["demo"], "banner": None}, [result]).banner == banner
+
+
+def test_rows_of_one_network_are_told_apart_in_sizes_and_speeds(make, table, profiles):
+    rows = [make.row(table, name) for name in ("sbl_res152", "hrnet_w48", "tcformer_large")]
+    models = ("sbl_small", "tcformer_small", "tcformer_small")
+    results = [make.result(row, "stand-in", make.stand_in(row, model)) for row, model in zip(rows, models, strict=True)]
+    sizes = screen(build_report(table, profiles["demo"], results), 80).partition("Size and speed")[2]
+    for label in ("sbl_small ", "tcformer_small (hrnet_w48) ", "tcformer_small (tcformer_large) "):
+        assert f"\n{label}" in sizes
+
+
 def test_stand_ins_have_no_difference_anywhere(demo_report):
     stand_ins = [row for row in rows_of(demo_report) if row["status"] == "stand-in"]
     assert len(stand_ins) == 10 * (3 + 2)  # ten cells, three published sources and two
