@@ -76,6 +76,7 @@ def _main_table(report: TableReport, columns: Sequence[int], cost: bool, verbose
     grid = _table()
     grid.add_column("Method", min_width=METHOD, overflow="fold")
     grid.add_column("Input", min_width=RESOLUTION, no_wrap=True)
+    room = max(METHOD, *(len(str(row.result.row["title"])) for row in report.rows)) if report.rows else METHOD
     previous = None
     for index in columns:
         part, metric = report.columns[index]
@@ -91,7 +92,7 @@ def _main_table(report: TableReport, columns: Sequence[int], cost: bool, verbose
         if len(lines) > 1:
             grid.add_section()
         for line in lines:
-            cells = [_label(line), line.resolution.replace(" ", ""), *(_value(line, i) for i in columns),
+            cells = [_label(line, room), line.resolution.replace(" ", ""), *(_value(line, i) for i in columns),
                      *(line.cost if cost else ()), Text(line.status, style=VERDICT_STYLES.get(line.status, ""))]
             grid.add_row(*cells, style=STYLES[line.kind], end_section=line is lines[-1] and len(lines) > 1)
     return grid
@@ -110,11 +111,11 @@ def _heading(part: str) -> str:
     return {"wholebody": "whole", "lefthand": "lhand", "righthand": "rhand"}.get(part, part)[:NUMBER]
 
 
-def _label(line: Line) -> str:
+def _label(line: Line, room: int) -> str:
     if line.kind == PUBLISHED:
         return line.label
     text = f"  {line.label}"
-    return text if len(text) <= METHOD else text.replace(", seed", ",\n  seed")  # folded without losing the indent
+    return text if len(text) <= room else text.replace(", seed", ",\n  seed")  # folded without losing the indent
 
 
 def _cost_table(report: TableReport) -> list[RenderableType]:
