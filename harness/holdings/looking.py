@@ -29,12 +29,16 @@ def look(spec: Spec, root: Path, splits: list[str], folders: dict[str, Path], qu
         try:
             holding, more = _open(spec, root, split, remember)
         except UserError as error:
-            yield Finding("FAILED", split, str(error))
             closed = _unopened(spec, root, split)
-            if closed is not None:
-                found = images.look(closed, None, quick, partial(told, split))
-                yield from images.findings(closed, found, None, {})
-                seen.append((closed, found))
+            if closed is None:
+                yield Finding("FAILED", split, str(error))
+                continue
+            found = images.look(closed, None, quick, partial(told, split))
+            # An image for which the split cannot be opened is named with the others: one fault, not two.
+            named = any(str(closed.folder / name) in str(error) for name in (*found.missing, *found.broken))
+            yield Finding("note", split, f"not opened: {error}") if named else Finding("FAILED", split, str(error))
+            yield from images.findings(closed, found, None, {})
+            seen.append((closed, found))
             continue
         yield from _counts(spec, holding)
         yield from more

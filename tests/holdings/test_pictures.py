@@ -79,6 +79,8 @@ def test_the_leeds_layout(lsp):
     (lsp / "images/im01701.jpg").write_bytes((lsp / "images/im00001.jpg").read_bytes())
     found = looked(lsp, **how)
     assert found.say("1 image of 400 not in", "im01700.jpg")
+    assert found.say("not opened: cannot read image", "im01700.jpg", level="note")
+    assert len(found.faults) == 2
     assert found.say("1 image cannot be used", "im01999.jpg (the file is empty)")
     assert found.say("1 image bit-equal in both", "im01701.jpg", level="note")
     shutil.copy(lsp / "images/im00001.jpg", lsp / "images/im01700.jpg")
