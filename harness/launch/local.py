@@ -16,7 +16,7 @@ from harness.allocator import kept
 from harness.errors import Interrupted, UserError
 from harness.files import locked, write_json
 from harness.launch.shown import Progress, Shown
-from harness.launch.telling import say_waiting
+from harness.launch.telling import say_stopped, say_waiting
 from harness.record import RowFolder, read_record, training_path, write_failure
 from harness.task import Task
 
@@ -161,6 +161,8 @@ def run_rows(rows: list[ToRun], slots: list[Mapping[str, str]], progress: Progre
             time.sleep(LOOK)
     except BaseException:
         end([process.process for process, _ in running])
+        for process, _ in running:
+            say_stopped(process.folder)
         raise
     return outcome
 

@@ -81,6 +81,13 @@ def say_waiting(folder: RowFolder) -> None:
     write_status(folder, {"state": "waiting", "since": now(), "runner": myself()})
 
 
+def say_stopped(folder: RowFolder) -> None:
+    """Of a row whose process was asked to end: it was stopped, if it had no time to say so itself."""
+    said = read_status(folder)
+    if said.get("state") != "ended":
+        write_status(folder, {**said, "state": "ended", "how": "stopped", "text": "", "left_s": None, "told": now()})
+
+
 def submission_of(folder: RowFolder) -> dict[str, Any]:
     """The cluster's job that a row was submitted as: cluster, job, output; empty where it was not.
 

@@ -11,7 +11,7 @@ import pytest
 from harness.cli import app
 from harness.errors import UserError
 from harness.launch.status import SILENCE, status_of, statuses
-from harness.launch.telling import Teller, myself, read_status, say_waiting, start_of, write_status
+from harness.launch.telling import Teller, myself, read_status, say_stopped, say_waiting, start_of, write_status
 from harness.launch.words import duration
 from harness.record import SCHEMA, RowFolder
 from tests.helpers import assert_user_error, harness
@@ -147,6 +147,15 @@ def test_stopped_rows_say_how_to_go_on(folder):
     name, text = state(folder)
     assert name == "stopped"
     assert "the same command continues" in text
+
+
+def test_a_row_that_was_ended_before_it_could_speak_is_stopped(folder):
+    write_status(folder, {"state": "running", "process": ended_process(), "phase": "data"})
+    say_stopped(folder)
+    assert state(folder)[0] == "stopped"
+    Teller(folder).ended("failed", "its own word stays")
+    say_stopped(folder)
+    assert read_status(folder)["how"] == "failed"
 
 
 def test_a_row_waits_while_somebody_is_there_to_start_it(folder):
