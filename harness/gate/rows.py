@@ -108,8 +108,8 @@ def _pair(name: str, before: list[File], after: list[File]) -> RowPair | Finding
 
 
 def _newest(files: Sequence[File]) -> File:
-    """The newest record; a failure, which is of other settings then, only where there is none."""
-    return max(files, key=lambda file: (file.kind != FAILURE, str(file.data["created"])))
+    """The newest record or failure: unlike a table, a gate must not judge what failed by what it was before."""
+    return max(files, key=lambda file: str(file.data["created"]))
 
 
 def _row(file: File, files: Sequence[File]) -> Row:
