@@ -32,7 +32,8 @@ def build_report(table: Mapping[str, Any], profile: Mapping[str, Any], rows: Seq
     best = best_cells(rows, columns)
     compared = tuple(RowReport(result, _comparisons(table, profile, result, margin, trainings),
                                best.get(str(result.row["id"]), frozenset())) for result in rows)
-    return TableReport(table, profile, banner_of(profile, rows), compared, all_notes(table, profile, compared, others),
+    banner = banner_of({**profile, "dataset": profile.get("dataset") or table.get("dataset")}, rows)
+    return TableReport(table, profile, banner, compared, all_notes(table, profile, compared, others),
                        row_differences(table, rows, columns, margin), tuple(damaged))
 
 

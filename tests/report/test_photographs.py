@@ -24,6 +24,10 @@ def test_every_seed_was_trained_by_committed_code(report):
         assert all(record["code"]["commit"] and not record["code"]["dirty"] for record in result.trainings)
 
 
+def test_the_profiles_own_banner_is_shown(report):
+    assert report.banner.startswith("Stand-ins: small models trained for 20 epochs")
+
+
 def test_the_tables_of_the_page(report):
     for row in report.rows:
         result = row.result
