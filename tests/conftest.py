@@ -28,6 +28,16 @@ def evaluator_golden(shared) -> dict:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["evaluator_golden_values"]
 
 
+@pytest.fixture(scope="session")
+def drawn_people(tmp_path_factory) -> Path:
+    """A few drawn people in COCO-WholeBody's form, two splits: copy it, do not change it."""
+    from harness.data.synthetic import write_synthetic
+
+    root = tmp_path_factory.mktemp("drawn") / "people"
+    write_synthetic(root, {"train": 6, "val": 4}, seed=3, width=320, height=240, workers=1)
+    return root
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from harness.beforehand import check, in_both, short_epoch
-from harness.data.synthetic import write_synthetic
 from harness.errors import UserError
 from harness.plan import Options, make_plan
 from harness.protocol import make_protocol
@@ -15,17 +14,10 @@ from tests.helpers import assert_user_error, harness
 ROW = "hrnet_w48"
 
 
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("beforehand") / "people"
-    write_synthetic(root, {"train": 6, "val": 4}, seed=3, width=320, height=240, workers=1)
-    return root
-
-
 @pytest.fixture
-def root(drawn, tmp_path) -> Path:
+def root(drawn_people, tmp_path) -> Path:
     """A copy of it: train2017, val2017, annotations; no detections."""
-    copy = Path(shutil.copytree(drawn, tmp_path / "data"))
+    copy = Path(shutil.copytree(drawn_people, tmp_path / "data"))
     (copy / "annotations" / "person_detections.json").unlink()
     return copy
 

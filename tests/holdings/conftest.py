@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.data.synthetic import write_synthetic
 from harness.holdings.finding import Finding
 from harness.holdings.specs import spec_of
 from harness.holdings.verify import prepare, verify
@@ -13,17 +12,10 @@ from harness.holdings.verify import prepare, verify
 SPLITS = ["train", "val"]
 
 
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("holdings") / "people"
-    write_synthetic(root, {"train": 6, "val": 4}, seed=3, width=320, height=240, workers=1)
-    return root
-
-
 @pytest.fixture
-def root(drawn, tmp_path) -> Path:
+def root(drawn_people, tmp_path) -> Path:
     """A copy of it: train2017, val2017, annotations."""
-    return Path(shutil.copytree(drawn, tmp_path / "data"))
+    return Path(shutil.copytree(drawn_people, tmp_path / "data"))
 
 
 @pytest.fixture(autouse=True)
