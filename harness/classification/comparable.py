@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.classification.plan import recipe_of
 from harness.published import PublishedRow
-from harness.report.comparability import OTHER_DATA_REASON, STAND_IN_REASON, flat, trained_here
+from harness.report.comparability import OTHER_DATA_REASON, STAND_IN_REASON, flat, step_size, trained_here
 from harness.report.model import STAND_IN, RowResult
 
 IMMATERIAL = {"train.workers", "train.max_broken_images", "train.batch_size", "train.processes", "test.batch_size",
@@ -59,7 +59,7 @@ def deviations(result: RowResult, table: Mapping[str, Any]) -> list[str]:
     said = [f"{name} {used.get(name)} instead of {value}" for name, value in wanted.items()
             if name.split(".")[0] in sections and name not in IMMATERIAL and used.get(name) != value]
     if trained_here(result):
-        step = used.get("train.batch_size", 0) * (result.get("training", "processes") or 0)
+        step = step_size(result, used)
         step_wanted = wanted["train.batch_size"] * wanted["train.processes"]
         if step != step_wanted:
             said.append(f"{step} images a training step instead of {step_wanted}")

@@ -138,11 +138,11 @@ NO_SETTINGS = ("train.workers", "train.max_broken_images", "train.evaluate_every
 """Say how a training is done, not what it is; the batch of all processes counts."""
 
 
-def flat(protocol: Mapping[str, Any], sections: tuple[str, ...], processes: int) -> dict[str, Any]:
-    """Sections of a protocol by dotted name, with the people of all processes a step."""
+def flat(protocol: Mapping[str, Any], sections: tuple[str, ...], shares: int) -> dict[str, Any]:
+    """Sections of a protocol by dotted name, with the people of all shares of a step."""
     settings = {f"{section}.{name}": value for section in sections for name, value in protocol.get(section, {}).items()}
     if "train" in sections:
-        settings["train.people_a_step"] = settings.pop("train.batch_size") * processes
+        settings["train.people_a_step"] = settings.pop("train.batch_size") * shares
     return {name: value for name, value in settings.items() if name not in NO_SETTINGS}
 
 
@@ -205,7 +205,8 @@ def record_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record's settings by dotted name; those of a training only where the run trained."""
     evaluated, trained = record["data"]["eval"], record["data"].get("train")
     sections = ("crop", "test", *(("augment", "target", "train") if trained else ()))
-    settings = flat(record["protocol"], sections, (record.get("training") or {}).get("processes") or 1)
+    training = record.get("training") or {}
+    settings = flat(record["protocol"], sections, training.get("shares") or training.get("processes") or 1)
     settings |= {
         "data.dataset": evaluated["dataset"], "data.split": evaluated["split"].removesuffix("2017"),
         "data.images": evaluated["images"], "data.people": evaluated["people"], "data.range": evaluated["range"],

@@ -6,18 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import UserError
-from harness.plan import SILENT, own_settings
+from harness.plan import own_settings
 from harness.protocol import make_protocol, merge
-from harness.report.comparability import flat
+from harness.report.comparability import deviations, flat
 from harness.report.model import RowResult
-
-OF_THE_DATA = {"test.boxes"}
-"""Settings that follow from the data, and are said with it."""
 
 
 def changed_settings(table: Mapping[str, Any], profile: Mapping[str, Any], result: RowResult) -> str:
-    """The settings with an effect that are not the profile's for this row, "train.epochs 1 -> 5"; "" for none, and for
-    rows that the table does not list."""
+    """The settings with an effect that are not the profile's for this row, "train.epochs 5 instead of 1"; "" for none,
+    and for rows that the table does not list."""
     row = result.row
     if not result.measured or not ("model" in row or "stand_ins" in row):
         return ""
@@ -26,7 +23,4 @@ def changed_settings(table: Mapping[str, Any], profile: Mapping[str, Any], resul
         own = flat(make_protocol(merge(*layers), f"row {row['id']}").model_dump(mode="json"))
     except UserError:  # the profile has changed beyond what a protocol may be now
         return ""
-    used = flat(result.get("protocol") or {})
-    differing = [name for name in used if name in own and used[name] != own[name]]
-    return ", ".join(f"{name} {own[name]} -> {used[name]}" for name in differing
-                     if name not in SILENT and name not in OF_THE_DATA)
+    return ", ".join(deviations(result, own))

@@ -18,8 +18,8 @@ OTHER_DATA_REASON = "stand-in: other data than the table's"
 """Of a stand-in in a profile that reproduces: the table's own system, trained or evaluated on something else."""
 UNSAID = ("not stated", "not clear")
 
-IMMATERIAL = {"train.workers", "train.max_broken_images", "test.batch_size", "test.boxes", "test.noise_repeats",
-              "train.batch_size", "train.processes"}
+IMMATERIAL = {"train.workers", "train.max_broken_images", "train.checkpoint_minutes", "train.batch_size",
+              "train.processes", "test.batch_size", "test.boxes", "test.noise_repeats"}
 """Settings without an effect on the numbers, or compared in a way of their own (boxes; batch as people a step)."""
 
 
@@ -55,16 +55,21 @@ def expected_settings(row: Mapping[str, Any]) -> dict[str, Any]:
     return flat(make_protocol(dict(row.get("protocol") or {}), f"row {row['id']}").model_dump(mode="json"))
 
 
-def deviations(result: RowResult) -> list[str]:
-    """Settings of a run that differ from its row's own protocol and have an effect, one phrase each."""
+def step_size(result: RowResult, used: Mapping[str, Any]) -> int:
+    """Samples of a training step: a batch for each share that the protocol deals a step out in, however many processes
+    worked through them. Records without shares are older, when each process took one batch."""
+    shares = result.get("training", "shares") or result.get("training", "processes") or used.get("train.processes", 0)
+    return int(used.get("train.batch_size", 0) * shares)
+
+
+def deviations(result: RowResult, wanted: Mapping[str, Any]) -> list[str]:
+    """Settings of a run that have an effect and are not the wanted ones (by dotted name), one phrase each."""
     used = flat(result.get("protocol") or {})
-    wanted = expected_settings(result.row)
     sections = ("crop", "test") + (("augment", "target", "train") if trained_here(result) else ())
     said = [f"{name} {_say(used[name])} instead of {_say(value)}" for name, value in wanted.items()
             if name in used and name.split(".")[0] in sections and name not in IMMATERIAL and used[name] != value]
     if trained_here(result):
-        processes = result.get("training", "processes") or used.get("train.processes", 0)
-        people = used.get("train.batch_size", 0) * processes
+        people = step_size(result, used)
         people_wanted = wanted["train.batch_size"] * wanted["train.processes"]
         if people != people_wanted:
             said.append(f"{people} people a training step instead of {people_wanted}")
@@ -117,7 +122,7 @@ def _training(result: RowResult, published: PublishedRow) -> list[str]:
     if row.get("model") and result.get("model", "name") != row["model"]:
         reasons.append(f"model {result.get('model', 'name')}, not {row['model']}")
     stated = {"crop.height", "crop.width", *published.protocol}
-    reasons += [text for text in deviations(result) if text.split(" ")[0] not in stated]
+    reasons += [text for text in deviations(result, expected_settings(result.row)) if text.split(" ")[0] not in stated]
     if trained_here(result):
         data, split = result.get("data", "train", "dataset"), str(result.get("data", "train", "split"))
         if (data, split.removesuffix("2017")) != (published.dataset, "train"):
@@ -138,6 +143,8 @@ def flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
 def _say(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None:
+        return "not set"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

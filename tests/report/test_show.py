@@ -56,7 +56,7 @@ def test_other_settings_are_said(tmp_path, capsys, make, table, profiles):
     put(tmp_path, make.stand_in(row, "hrnet_small", protocol=other, key="b", created="2026-01-02T00:00:00+00:00"),
         "hrnet_w48-b")
     text = " ".join(shown(tmp_path, capsys, json_output=False).split())
-    assert "HRNet-w48: not the profile's own settings: test.flip True -> False" in text
+    assert "HRNet-w48: not the profile's own settings: test.flip off instead of on" in text
     assert "batch_size" not in text
     assert "hrnet_w48: 1 other record, with other settings, weights or code, is not shown" in text
 
